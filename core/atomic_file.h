@@ -1,0 +1,33 @@
+#pragma once
+// Files that appear whole or not at all: write to a temporary name beside the
+// target, fsync, rename. A full disk is a ResourceError that names the file,
+// and the target keeps its old content.
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace sono {
+
+void write_file_atomic(const std::filesystem::path& path,
+                       std::string_view bytes);
+
+// fsync of a finished file at `temporary`, then rename to `path`, then fsync
+// of the folder.
+void commit_file(const std::filesystem::path& temporary,
+                 const std::filesystem::path& path);
+
+// A name beside `path` that no other process uses.
+std::filesystem::path temporary_name(const std::filesystem::path& path);
+
+// The whole file; DataError when missing or unreadable.
+std::string read_file(const std::filesystem::path& path);
+
+// mkdir -p; ConfigError or ResourceError with the path.
+void make_directories(const std::filesystem::path& path);
+
+// ResourceError for ENOSPC/EDQUOT, DataError otherwise, naming the path.
+[[noreturn]] void throw_file_error(const std::filesystem::path& path,
+                                   const std::string& what, int error_number);
+
+}  // namespace sono
