@@ -1,0 +1,86 @@
+#include "models/nn/layers.h"
+
+#include <cmath>
+
+namespace sono {
+namespace {
+
+// Kaiming-uniform with a = sqrt(5), torch.nn's default for weights, and the
+// same bound for biases: U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
+Initializer fan_in_uniform(std::int64_t fan_in) {
+  return {Initializer::Kind::kUniform,
+          1.0 / std::sqrt(static_cast<double>(fan_in))};
+}
+
+constexpr Initializer kOnes{Initializer::Kind::kConstant, 1.0};
+
+}  // namespace
+
+Linear::Linear(std::int64_t in_features, std::int64_t out_features,
+               bool with_bias) {
+  const auto start = fan_in_uniform(in_features);
+  weight = add_parameter("weight", {out_features, in_features}, start);
+  if (with_bias) bias = add_parameter("bias", {out_features}, start);
+}
+
+at::Tensor Linear::operator()(const at::Tensor& x) const {
+  return at::linear(x, weight, bias);
+}
+
+Conv2d::Conv2d(std::int64_t in_channels, std::int64_t out_channels,
+               ConvOptions options)
+    : options_(options) {
+  const std::int64_t k = options.kernel;
+  const std::int64_t group_in = in_channels / options.groups;
+  const auto start = fan_in_uniform(group_in * k * k);
+  weight = add_parameter("weight", {out_channels, group_in, k, k}, start);
+  if (options.bias) bias = add_parameter("bias", {out_channels}, start);
+}
+
+at::Tensor Conv2d::operator()(const at::Tensor& x) const {
+  return at::conv2d(x, weight, bias, options_.stride, options_.padding,
+                    /*dilation=*/1, options_.groups);
+}
+
+ConvTranspose2d::ConvTranspose2d(std::int64_t in_channels,
+                                 std::int64_t out_channels, std::int64_t kernel,
+                                 std::int64_t stride)
+    : stride_(stride) {
+  const auto start = fan_in_uniform(out_channels * kernel * kernel);
+  weight = add_parameter("weight", {in_channels, out_channels, kernel, kernel},
+                         start);
+  bias = add_parameter("bias", {out_channels}, start);
+}
+
+at::Tensor ConvTranspose2d::operator()(const at::Tensor& x) const {
+  return at::conv_transpose2d(x, weight, bias, stride_);
+}
+
+GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, double eps)
+    : weight(add_parameter("weight", {channels}, kOnes)),
+      bias(add_parameter("bias", {channels})),
+      groups_(groups),
+      eps_(eps) {}
+
+at::Tensor GroupNorm::operator()(const at::Tensor& x) const {
+  return at::group_norm(x, groups_, weight, bias, eps_);
+}
+
+LayerNorm::LayerNorm(std::int64_t features, double eps)
+    : weight(add_parameter("weight", {features}, kOnes)),
+      bias(add_parameter("bias", {features})),
+      eps_(eps) {}
+
+at::Tensor LayerNorm::operator()(const at::Tensor& x) const {
+  return at::layer_norm(x, {weight.size(0)}, weight, bias, eps_);
+}
+
+Embedding::Embedding(std::int64_t count, std::int64_t features)
+    : weight(add_parameter("weight", {count, features},
+                           {Initializer::Kind::kNormal, 1.0})) {}
+
+at::Tensor Embedding::operator()(const at::Tensor& index) const {
+  return at::embedding(weight, index);
+}
+
+}  // namespace sono

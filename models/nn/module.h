@@ -1,0 +1,75 @@
+#pragma once
+// A tree of named parameters over plain ATen tensors.
+//
+// Why not torch::nn: its headers cost 20-40 s of compile time a file, its
+// default initialisation depends on the order of construction, and a trainer
+// that keeps parameters in its own arena needs little more than names. Members
+// carry the published checkpoint's names, so state dicts load with no map.
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sono {
+
+using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
+using StateDict = std::map<std::string, at::Tensor>;
+
+// How a parameter starts, as torch.nn's defaults do.
+struct Initializer {
+  enum class Kind { kConstant, kUniform, kNormal };
+  Kind kind = Kind::kConstant;
+  double value = 0;  // the constant, the bound, or the standard deviation
+};
+
+// Not copyable or movable: a parent keeps pointers to its children, which are
+// its members. One thread at a time.
+class Module {
+ public:
+  Module() = default;
+  virtual ~Module() = default;
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+
+  // In registration order, with dotted names ("mask_decoder.iou_token.weight").
+  NamedTensors named_parameters() const;
+  // Tensors that are saved but not trained (batch-norm statistics).
+  NamedTensors named_buffers() const;
+
+  // Draws every parameter from (seed, its name); the order does not matter.
+  void initialize(std::uint64_t seed);
+  // Copies `state` into parameters and buffers. Strict: DataError lists every
+  // missing, unexpected or misshapen key. `source` names the file.
+  void load_state(const StateDict& state, const std::string& source);
+  // Parameters and buffers by name; the tensors share storage with the module.
+  StateDict state() const;
+  void requires_grad(bool value);
+
+ protected:
+  // Creates an fp32 parameter; keep the returned handle as a member.
+  at::Tensor add_parameter(const std::string& name, at::IntArrayRef shape,
+                           Initializer initializer = {});
+  at::Tensor add_buffer(const std::string& name, at::Tensor value);
+  // `child` must be a member (or owned by one) of this module.
+  void add_module(const std::string& name, Module& child);
+
+ private:
+  struct Parameter {
+    std::string name;
+    at::Tensor tensor;
+    Initializer initializer;
+  };
+  template <class Visitor>
+  void visit(const std::string& prefix, const Visitor& visitor) const;
+
+  std::vector<Parameter> parameters_;
+  NamedTensors buffers_;
+  std::vector<std::pair<std::string, Module*>> children_;
+};
+
+}  // namespace sono
