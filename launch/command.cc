@@ -1,0 +1,62 @@
+#include "launch/command.h"
+
+#include <cstdio>
+
+#include "core/error.h"
+#include "core/option.h"
+#include "launch/commands/commands.h"
+
+namespace sono {
+namespace {
+
+int print_help() {
+  std::puts(
+      "sonoforge: synthetic ultrasound for segmentation, from training to "
+      "report\n\nusage: sonoforge COMMAND [ARGUMENTS]\n");
+  for (const Command& command : commands()) {
+    std::printf("  %-10s %s\n", command.name.c_str(), command.summary.c_str());
+  }
+  std::puts(
+      "\n`sonoforge help COMMAND` lists a command's options; `sonoforge "
+      "--version` says\nwhich version this is. Under mpirun or srun a command "
+      "is distributed.");
+  return 0;
+}
+
+const Command& find_command(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Command& command : commands()) {
+    if (command.name == name) return command;
+    names.push_back(command.name);
+  }
+  throw ConfigError("unknown command '" + name + "'; the nearest one is '" +
+                    nearest_name(name, names) +
+                    "' (`sonoforge --help` lists all)");
+}
+
+}  // namespace
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> kCommands = {};
+  return kCommands;
+}
+
+int run_command_line(const std::vector<std::string>& args) {
+  if (args.empty()) {
+    print_help();
+    throw ConfigError("no command given");
+  }
+  const std::string& name = args[0];
+  if (name == "--help" || name == "-h") return print_help();
+  if (name == "--version") {
+    std::puts("sonoforge " SONO_VERSION);
+    return 0;
+  }
+  if (name == "help") {
+    if (args.size() == 1) return print_help();
+    return find_command(args[1]).run({"--help"});
+  }
+  return find_command(name).run({args.begin() + 1, args.end()});
+}
+
+}  // namespace sono

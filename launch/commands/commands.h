@@ -1,0 +1,12 @@
+#pragma once
+// The entry of each subcommand, in the file of its name. Each takes what
+// follows its name on the command line and returns the exit code.
+
+#include <string>
+#include <vector>
+
+namespace sono {
+
+using Arguments = std::vector<std::string>;
+
+}  // namespace sono

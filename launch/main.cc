@@ -1,0 +1,33 @@
+// `sonoforge`: runs one subcommand. Errors are caught here and nowhere else.
+
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "launch/command.h"
+
+namespace {
+
+int fail(const char* message, int exit_code) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "sonoforge: %s\n", message);
+  return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const char* level = std::getenv("SONO_LOG");
+    sono::configure_log(level ? level : "info", 0);
+    return sono::run_command_line({argv + 1, argv + argc});
+  } catch (const sono::Error& error) {
+    return fail(error.what(), error.exit_code());
+  } catch (const std::bad_alloc&) {
+    return fail("out of memory; use fewer workers or a smaller batch", 6);
+  } catch (const std::exception& error) {  // c10::Error among them
+    return fail(error.what(), 1);
+  }
+}
