@@ -90,6 +90,12 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+const char* kind_name(OptionKind kind) {
+  return kind == OptionKind::kResult  ? "result"
+         : kind == OptionKind::kSpeed ? "speed"
+                                      : "place";
+}
+
 }  // namespace
 
 template <class T>
@@ -124,6 +130,23 @@ void OptionTable::add_option(Option option) {
   options_.push_back(std::move(option));
 }
 
+void OptionTable::add_family(const std::string& section,
+                             std::map<std::string, std::string>* values,
+                             OptionKind kind, const std::string& help) {
+  families_.push_back({section, values, kind, help});
+}
+
+bool OptionTable::set_in_family(const std::string& name,
+                                const std::string& value) {
+  for (const Family& family : families_) {
+    if (section_of(name) != family.section) continue;
+    if (name.size() < family.section.size() + 2) continue;
+    (*family.values)[name.substr(family.section.size() + 1)] = trimmed(value);
+    return true;
+  }
+  return false;
+}
+
 bool OptionTable::has(const std::string& name) const {
   return std::any_of(options_.begin(), options_.end(),
                      [&](const Option& o) { return o.name == name; });
@@ -140,9 +163,11 @@ void OptionTable::set(const std::string& name, const std::string& value) {
     }
     return;
   }
+  if (set_in_family(name, value)) return;
   std::vector<std::string> names;
   for (const Option& option : options_) names.push_back(option.name);
-  throw ConfigError("unknown option '" + name + "'; the nearest known one is '" +
+  throw ConfigError("unknown option '" + name +
+                    "'; the nearest known one is '" +
                     nearest_name(name, names) + "'");
 }
 
@@ -151,10 +176,20 @@ nlohmann::json OptionTable::results(
   nlohmann::json out = nlohmann::json::object();
   for (const Option& option : options_) {
     const bool wanted =
-        sections.empty() || std::count(sections.begin(), sections.end(),
-                                       section_of(option.name));
+        sections.empty() ||
+        std::count(sections.begin(), sections.end(), section_of(option.name));
     if (wanted && option.kind == OptionKind::kResult) {
       out[option.name] = option.get();
+    }
+  }
+  for (const Family& family : families_) {
+    if (family.kind != OptionKind::kResult) continue;
+    if (!sections.empty() &&
+        !std::count(sections.begin(), sections.end(), family.section)) {
+      continue;
+    }
+    for (const auto& [name, value] : *family.values) {
+      out[family.section + "." + name] = value;
     }
   }
   return out;
@@ -162,12 +197,19 @@ nlohmann::json OptionTable::results(
 
 std::string OptionTable::ini() const {
   std::string text, section;
+  const auto begin_section = [&](const std::string& own) {
+    text += (section.empty() ? "[" : "\n[") + own + "]\n";
+    section = own;
+    for (const Family& family : families_) {
+      if (family.section != own) continue;
+      for (const auto& [name, value] : *family.values) {
+        text += name + " = " + value + "\n";
+      }
+    }
+  };
   for (const Option& option : options_) {
     const std::string own = section_of(option.name);
-    if (own != section) {
-      text += (section.empty() ? "[" : "\n[") + own + "]\n";
-      section = own;
-    }
+    if (own != section) begin_section(own);
     text += option.name.substr(own.size() + 1) + " = " + option.get() + "\n";
   }
   return text;
@@ -176,11 +218,12 @@ std::string OptionTable::ini() const {
 std::string OptionTable::help() const {
   std::string text;
   for (const Option& option : options_) {
-    const char* kind = option.kind == OptionKind::kResult  ? "result"
-                       : option.kind == OptionKind::kSpeed ? "speed"
-                                                           : "place";
-    text += "  " + option.name + " = " + option.default_text + "  (" + kind +
-            ")\n      " + option.help + "\n";
+    text += "  " + option.name + " = " + option.default_text + "  (" +
+            kind_name(option.kind) + ")\n      " + option.help + "\n";
+  }
+  for (const Family& family : families_) {
+    text += "  " + family.section + ".NAME  (" + kind_name(family.kind) +
+            ")\n      " + family.help + "\n";
   }
   return text;
 }

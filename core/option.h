@@ -2,11 +2,12 @@
 // Options as data: each component's plain config struct is described once, and
 // from that come --help, the INI reader, the saved config and the result hash.
 //
-// A component offers `void describe(OptionTable&, XConfig&)`, beside its struct,
-// which adds "section.key" entries bound to the struct's fields.
+// A component offers `void describe(OptionTable&, XConfig&)`, beside its
+// struct, which adds "section.key" entries bound to the struct's fields.
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -36,6 +37,12 @@ class OptionTable {
   void add(const std::string& name, T* field, OptionKind kind,
            const std::string& help);
 
+  // Options with names that the user chooses: any "section.NAME" that is not an
+  // option of its own goes into `values`. The owner checks the names.
+  void add_family(const std::string& section,
+                  std::map<std::string, std::string>* values, OptionKind kind,
+                  const std::string& help);
+
   // ConfigError: an unknown name (with the nearest known one) or a value of
   // the wrong type.
   void set(const std::string& name, const std::string& value);
@@ -51,8 +58,17 @@ class OptionTable {
   std::string help() const;
 
  private:
+  struct Family {
+    std::string section;
+    std::map<std::string, std::string>* values;
+    OptionKind kind;
+    std::string help;
+  };
   void add_option(Option option);
+  bool set_in_family(const std::string& name, const std::string& value);
+
   std::vector<Option> options_;
+  std::vector<Family> families_;
 };
 
 // The candidate with the smallest edit distance to `name`.

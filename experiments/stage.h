@@ -1,0 +1,45 @@
+#pragma once
+// A recipe is a small graph of stages. A stage's folder is named by the hash of
+// its inputs, so a finished stage is skipped and a changed one starts afresh.
+
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "core/json_lines.h"
+#include "dist/communicator.h"
+
+namespace sono {
+
+struct StageResult {
+  std::filesystem::path dir;
+  std::string key;         // SHA-256 of the inputs, hexadecimal
+  nlohmann::json outputs;  // what the stage says of its results (hashes, counts)
+};
+
+class StageRunner {
+ public:
+  // Stages live in `root`/NAME-<first 12 digits of the key>.
+  StageRunner(Communicator& comm, std::filesystem::path root, JsonLines& log);
+
+  // Does `work(dir)` unless the stage is finished; rank 0 decides and all ranks
+  // follow. `inputs` holds result options and content hashes only. Each rank's
+  // `work` returns the same outputs; rank 0 commits them as stage.json last.
+  // All ranks must call, in the same order.
+  StageResult run(const std::string& name, const nlohmann::json& inputs,
+                  const std::function<nlohmann::json(
+                      const std::filesystem::path& dir)>& work);
+
+  int skipped() const { return skipped_; }
+  int done() const { return done_; }
+
+ private:
+  Communicator& comm_;
+  std::filesystem::path root_;
+  JsonLines& log_;
+  int skipped_ = 0;
+  int done_ = 0;
+};
+
+}  // namespace sono
