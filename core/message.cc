@@ -1,0 +1,11 @@
+#include "core/message.h"
+
+#include "core/log.h"
+
+namespace sono {
+
+void log_info(const std::string& text) { spdlog::info("{}", text); }
+void log_warning(const std::string& text) { spdlog::warn("{}", text); }
+void log_error(const std::string& text) { spdlog::error("{}", text); }
+
+}  // namespace sono

@@ -1,0 +1,39 @@
+#include "dist/layout.h"
+
+#include <set>
+
+#include "core/check.h"
+#include "dist/communicator.h"
+
+namespace sono {
+
+Layout::Layout(const NamedTensors& tensors) {
+  SONO_CHECK(!tensors.empty(), "a layout needs at least one tensor");
+  std::set<std::string> names;
+  for (const auto& [name, tensor] : tensors) {
+    SONO_CHECK(names.insert(name).second, "two tensors named " << name);
+    entries_.push_back({name, size_, tensor.numel(), tensor.sizes().vec()});
+    const std::int64_t end = size_ + tensor.numel();
+    size_ = (end + kAlignment - 1) / kAlignment * kAlignment;
+  }
+}
+
+std::pair<std::int64_t, std::int64_t> Layout::part(int parts, int index) const {
+  const std::int64_t blocks = size_ / kAlignment;
+  return {split_point(blocks, parts, index) * kAlignment,
+          split_point(blocks, parts, index + 1) * kAlignment};
+}
+
+NamedTensors Layout::views(const at::Tensor& flat,
+                           const std::string& prefix) const {
+  SONO_CHECK_EQ(flat.numel(), size_);
+  NamedTensors views;
+  for (const LayoutEntry& entry : entries_) {
+    views.emplace_back(
+        prefix + entry.name,
+        flat.narrow(0, entry.offset, entry.numel).view(entry.shape));
+  }
+  return views;
+}
+
+}  // namespace sono

@@ -1,0 +1,50 @@
+#pragma once
+// Where each tensor stands in a flat buffer.
+//
+// Tensors follow one another in the order given, each starting at a multiple of
+// 64 elements (256 bytes in fp32); the total is a multiple of 64 too. So a cut
+// at any multiple of 64 keeps vectorised kernels on whole vectors, and results
+// do not depend on where a buffer is cut.
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sono {
+
+using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
+
+struct LayoutEntry {
+  std::string name;
+  std::int64_t offset;  // elements
+  std::int64_t numel;
+  std::vector<std::int64_t> shape;
+};
+
+class Layout {
+ public:
+  static constexpr std::int64_t kAlignment = 64;
+
+  // Error on an empty list or a name that occurs twice.
+  explicit Layout(const NamedTensors& tensors);
+
+  const std::vector<LayoutEntry>& entries() const { return entries_; }
+  // Elements of the flat buffer, gaps included.
+  std::int64_t size() const { return size_; }
+
+  // Parts [first, second) of the buffer, one a part, cut at multiples of 64.
+  std::pair<std::int64_t, std::int64_t> part(int parts, int index) const;
+  // The entries as views into `flat` (1-D, size() elements), with their names
+  // prefixed by `prefix`.
+  NamedTensors views(const at::Tensor& flat,
+                     const std::string& prefix = "") const;
+
+ private:
+  std::vector<LayoutEntry> entries_;
+  std::int64_t size_ = 0;
+};
+
+}  // namespace sono

@@ -1,0 +1,181 @@
+#include "dist/local/communicator.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <cstring>
+#include <mutex>
+#include <thread>
+
+#include "core/check.h"
+#include "core/error.h"
+
+namespace sono {
+namespace {
+
+std::size_t bytes_of(const at::Tensor& tensor) {
+  return tensor.defined() ? tensor.nbytes() : 0;
+}
+
+}  // namespace
+
+// What the ranks of one group share. An exchange has two meetings: after the
+// first all send lists are posted and may be read, after the second nobody
+// reads them any more.
+class LocalGroup {
+ public:
+  LocalGroup(int size, double deadline_seconds)
+      : size_(size),
+        deadline_(deadline_seconds),
+        posted_(size),
+        met_(size),
+        left_(size, false) {}
+
+  int size() const { return size_; }
+
+  // Refused once a rank has failed: others may still read the last list.
+  void post(int rank, const std::vector<at::Tensor>& send,
+            std::string_view operation) {
+    const std::lock_guard lock(mutex_);
+    throw_if_failed(rank, operation);
+    posted_[rank] = send;
+  }
+  const at::Tensor& sent(int from, int to) const { return posted_[from][to]; }
+
+  // Waits until every rank is here.
+  void meet(int rank, std::string_view operation) {
+    std::unique_lock lock(mutex_);
+    throw_if_failed(rank, operation);
+    const std::uint64_t mine = ++met_[rank];
+    if (++arrived_ == size_) {
+      arrived_ = 0;
+      ++meetings_;
+      changed_.notify_all();
+      return;
+    }
+    const bool in_time = changed_.wait_for(lock, deadline_, [&] {
+      return meetings_ >= mine || failed_rank_ >= 0 || gone(mine) >= 0;
+    });
+    if (meetings_ >= mine) return;
+    throw_if_failed(rank, operation);
+    if (!in_time) throw_late(rank, mine, operation);
+    throw CommError("rank " + std::to_string(rank) + " in " +
+                    std::string(operation) + ": rank " +
+                    std::to_string(gone(mine)) + " has already ended");
+  }
+
+  void leave(int rank) {
+    const std::lock_guard lock(mutex_);
+    left_[rank] = true;
+    changed_.notify_all();
+  }
+
+  void fail(int rank, std::exception_ptr error) {
+    const std::lock_guard lock(mutex_);
+    if (failed_rank_ < 0) {
+      failed_rank_ = rank;
+      error_ = std::move(error);
+    }
+    changed_.notify_all();
+  }
+
+  std::exception_ptr error() const { return error_; }
+
+ private:
+  void throw_if_failed(int rank, std::string_view operation) const {
+    if (failed_rank_ < 0) return;
+    throw CommError("rank " + std::to_string(rank) + " in " +
+                    std::string(operation) + ": rank " +
+                    std::to_string(failed_rank_) + " has failed");
+  }
+
+  // A rank that ended before the meeting numbered `mine`; -1 when none.
+  int gone(std::uint64_t mine) const {
+    for (int r = 0; r < size_; ++r) {
+      if (left_[r] && met_[r] < mine) return r;
+    }
+    return -1;
+  }
+
+  [[noreturn]] void throw_late(int rank, std::uint64_t mine,
+                               std::string_view operation) const {
+    std::string missing;
+    for (int r = 0; r < size_; ++r) {
+      if (met_[r] < mine) missing += " " + std::to_string(r);
+    }
+    throw CommError("rank " + std::to_string(rank) + " waited " +
+                    std::to_string(deadline_.count()) + " s in " +
+                    std::string(operation) + " for rank" + missing);
+  }
+
+  const int size_;
+  const std::chrono::duration<double> deadline_;
+  // Written between meetings by the owning rank alone.
+  std::vector<std::vector<at::Tensor>> posted_;
+
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable changed_;
+  std::vector<std::uint64_t> met_;  // meetings entered, by rank
+  std::vector<bool> left_;
+  std::uint64_t meetings_ = 0;  // meetings completed
+  int arrived_ = 0;
+  int failed_rank_ = -1;
+  std::exception_ptr error_;
+};
+
+LocalCommunicator::LocalCommunicator(std::shared_ptr<LocalGroup> group,
+                                     int rank)
+    : group_(std::move(group)), rank_(rank) {}
+
+int LocalCommunicator::world_size() const { return group_->size(); }
+
+void LocalCommunicator::do_exchange(const std::vector<at::Tensor>& send,
+                                    const std::vector<at::Tensor>& receive,
+                                    std::string_view operation) {
+  group_->post(rank_, send, operation);
+  group_->meet(rank_, operation);
+  std::string mismatch;
+  for (int from = 0; from < world_size(); ++from) {
+    const at::Tensor& source = group_->sent(from, rank_);
+    const std::size_t size = bytes_of(source);
+    if (size != bytes_of(receive[from])) {
+      mismatch = std::string(operation) + ": rank " + std::to_string(from) +
+                 " sent " + std::to_string(size) + " bytes where rank " +
+                 std::to_string(rank_) + " expected " +
+                 std::to_string(bytes_of(receive[from]));
+    } else if (size > 0 && source.is_cpu()) {
+      std::memcpy(receive[from].data_ptr(), source.const_data_ptr(), size);
+    } else if (size > 0) {
+      at::Tensor(receive[from]).copy_(source);
+    }
+  }
+  if (!mismatch.empty()) throw CommError(mismatch);
+  group_->meet(rank_, operation);
+}
+
+void run_local_ranks(int num_ranks,
+                     const std::function<void(Communicator&)>& body,
+                     double deadline_seconds) {
+  SONO_CHECK(num_ranks >= 1, "run_local_ranks with " << num_ranks << " ranks");
+  const auto group = std::make_shared<LocalGroup>(num_ranks, deadline_seconds);
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < num_ranks; ++rank) {
+    threads.emplace_back([&, rank] {
+      try {
+        LocalCommunicator comm(group, rank);
+        body(comm);
+        group->leave(rank);
+      } catch (...) {
+        group->fail(rank, std::current_exception());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  if (group->error()) std::rethrow_exception(group->error());
+}
+
+std::unique_ptr<Communicator> make_single_rank() {
+  return std::make_unique<LocalCommunicator>(
+      std::make_shared<LocalGroup>(1, 600.0), 0);
+}
+
+}  // namespace sono

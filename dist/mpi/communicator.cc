@@ -1,0 +1,252 @@
+#include "dist/mpi/communicator.h"
+
+#include <mpi.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <exception>
+#include <thread>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/message.h"
+
+namespace sono {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// MPI counts are ints, so large tensors go in pieces of this many bytes.
+constexpr std::int64_t kPieceBytes = std::int64_t{1} << 28;
+constexpr int kSpins = 2000;
+constexpr auto kNap = std::chrono::microseconds(50);
+
+void check_mpi(int code, std::string_view operation) {
+  if (code == MPI_SUCCESS) return;
+  char text[MPI_MAX_ERROR_STRING] = "";
+  int length = 0;
+  MPI_Error_string(code, text, &length);
+  throw CommError("MPI: " + std::string(operation) + ": " +
+                  std::string(text, length));
+}
+
+// Requests under way in one exchange.
+class Requests {
+ public:
+  explicit Requests(std::string_view operation) : operation_(operation) {}
+
+  // Left behind only when an exchange fails: they may still touch buffers that
+  // are about to go, so they are cancelled as far as MPI can.
+  ~Requests() {
+    for (MPI_Request& request : requests_) {
+      if (request == MPI_REQUEST_NULL) continue;
+      MPI_Cancel(&request);
+      MPI_Request_free(&request);
+    }
+  }
+  Requests(const Requests&) = delete;
+  Requests& operator=(const Requests&) = delete;
+
+  void send(const at::Tensor& tensor, int peer, int tag, MPI_Comm comm) {
+    auto* data = static_cast<const char*>(tensor.const_data_ptr());
+    for_pieces(tensor, [&](std::int64_t at, int bytes) {
+      check_mpi(
+          MPI_Isend(data + at, bytes, MPI_BYTE, peer, tag, comm, add(peer, -1)),
+          operation_);
+    });
+  }
+
+  void receive(const at::Tensor& tensor, int peer, int tag, MPI_Comm comm) {
+    auto* data = static_cast<char*>(tensor.data_ptr());
+    for_pieces(tensor, [&](std::int64_t at, int bytes) {
+      check_mpi(MPI_Irecv(data + at, bytes, MPI_BYTE, peer, tag, comm,
+                          add(peer, bytes)),
+                operation_);
+    });
+  }
+
+  void wait(int rank, double deadline_seconds) {
+    auto progressed = Clock::now();
+    for (int spins = 0; open_ > 0; ++spins) {
+      if (test_all()) {
+        progressed = Clock::now();
+        spins = 0;
+      } else if (spins > kSpins) {
+        std::this_thread::sleep_for(kNap);
+        const std::chrono::duration<double> idle = Clock::now() - progressed;
+        if (idle.count() > deadline_seconds) throw_late(rank, idle.count());
+      }
+    }
+  }
+
+ private:
+  template <class Function>
+  static void for_pieces(const at::Tensor& tensor, Function&& function) {
+    const auto size = static_cast<std::int64_t>(tensor.nbytes());
+    for (std::int64_t at = 0; at < size; at += kPieceBytes) {
+      function(at, static_cast<int>(std::min(kPieceBytes, size - at)));
+    }
+  }
+
+  MPI_Request* add(int peer, int expected_bytes) {
+    requests_.push_back(MPI_REQUEST_NULL);
+    peers_.push_back(peer);
+    expected_bytes_.push_back(expected_bytes);
+    ++open_;
+    return &requests_.back();
+  }
+
+  // True when at least one request completed.
+  bool test_all() {
+    bool any = false;
+    for (std::size_t i = 0; i < requests_.size(); ++i) {
+      if (requests_[i] == MPI_REQUEST_NULL) continue;
+      int done = 0;
+      MPI_Status status;
+      check_mpi(MPI_Test(&requests_[i], &done, &status), operation_);
+      if (!done) continue;
+      any = true;
+      --open_;
+      check_size(i, status);
+    }
+    return any;
+  }
+
+  void check_size(std::size_t i, const MPI_Status& status) const {
+    if (expected_bytes_[i] < 0) return;
+    int bytes = 0;
+    MPI_Get_count(&status, MPI_BYTE, &bytes);
+    if (bytes == expected_bytes_[i]) return;
+    throw CommError(std::string(operation_) + ": rank " +
+                    std::to_string(peers_[i]) + " sent " +
+                    std::to_string(bytes) + " bytes where " +
+                    std::to_string(expected_bytes_[i]) + " were expected");
+  }
+
+  [[noreturn]] void throw_late(int rank, double seconds) const {
+    std::vector<int> missing;
+    for (std::size_t i = 0; i < requests_.size(); ++i) {
+      if (requests_[i] != MPI_REQUEST_NULL) missing.push_back(peers_[i]);
+    }
+    std::sort(missing.begin(), missing.end());
+    missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
+    std::string names;
+    for (const int peer : missing) names += " " + std::to_string(peer);
+    char host[MPI_MAX_PROCESSOR_NAME] = "";
+    int length = 0;
+    MPI_Get_processor_name(host, &length);
+    throw CommError("rank " + std::to_string(rank) + " on " +
+                    std::string(host, length) + " waited " +
+                    std::to_string(static_cast<int>(seconds)) + " s in " +
+                    std::string(operation_) + " for rank" + names);
+  }
+
+  std::string_view operation_;
+  std::vector<MPI_Request> requests_;
+  std::vector<int> peers_;
+  std::vector<int> expected_bytes_;  // -1 for a send
+  int open_ = 0;
+};
+
+class MpiCommunicator : public Communicator {
+ public:
+  MpiCommunicator(const MpiSession& session, double deadline_seconds)
+      : rank_(session.rank()),
+        world_size_(session.world_size()),
+        deadline_seconds_(deadline_seconds) {
+    check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &comm_), "MPI_Comm_dup");
+    check_mpi(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN),
+              "MPI_Comm_set_errhandler");
+  }
+  // Collective, so skipped while an error unwinds: peers may never come.
+  ~MpiCommunicator() override {
+    if (std::uncaught_exceptions() == 0 && !failed_) MPI_Comm_free(&comm_);
+  }
+
+  int rank() const override { return rank_; }
+  int world_size() const override { return world_size_; }
+  std::string_view backend() const override { return "mpi"; }
+
+ protected:
+  void do_exchange(const std::vector<at::Tensor>& send,
+                   const std::vector<at::Tensor>& receive,
+                   std::string_view operation) override {
+    const int tag = static_cast<int>(sequence_++ % 32768);
+    failed_ = true;  // until the end is reached
+    copy_own(send[rank_], receive[rank_], operation);
+    Requests requests(operation);
+    for (int step = 1; step < world_size_; ++step) {
+      const int from = (rank_ + world_size_ - step) % world_size_;
+      if (receive[from].defined()) {
+        requests.receive(receive[from], from, tag, comm_);
+      }
+    }
+    for (int step = 1; step < world_size_; ++step) {
+      const int to = (rank_ + step) % world_size_;
+      if (send[to].defined()) requests.send(send[to], to, tag, comm_);
+    }
+    requests.wait(rank_, deadline_seconds_);
+    failed_ = false;
+  }
+
+ private:
+  static void copy_own(const at::Tensor& from, const at::Tensor& to,
+                       std::string_view operation) {
+    const std::size_t size = from.defined() ? from.nbytes() : 0;
+    SONO_CHECK(size == (to.defined() ? to.nbytes() : 0),
+               operation << ": own parts differ in size");
+    if (size > 0) std::memcpy(to.data_ptr(), from.const_data_ptr(), size);
+  }
+
+  int rank_;
+  int world_size_;
+  double deadline_seconds_;
+  MPI_Comm comm_ = MPI_COMM_NULL;
+  std::uint64_t sequence_ = 0;
+  bool failed_ = false;
+};
+
+}  // namespace
+
+MpiSession::MpiSession() {
+  int provided = 0;
+  check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided),
+            "MPI_Init_thread");
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
+  MPI_Comm_size(MPI_COMM_WORLD, &world_size_);
+}
+
+MpiSession::~MpiSession() {
+  if (std::uncaught_exceptions() > 0 && !all_arrive(5.0)) {
+    log_error("rank " + std::to_string(rank_) +
+              " fails alone; ending the whole job");
+    abort(4);
+  }
+  MPI_Finalize();
+}
+
+bool MpiSession::all_arrive(double seconds) {
+  MPI_Request request = MPI_REQUEST_NULL;
+  check_mpi(MPI_Ibarrier(MPI_COMM_WORLD, &request), "MPI_Ibarrier");
+  const auto start = Clock::now();
+  for (int done = 0;;) {
+    check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+    if (done) return true;
+    const std::chrono::duration<double> waited = Clock::now() - start;
+    if (waited.count() > seconds) return false;
+    std::this_thread::sleep_for(kNap);
+  }
+}
+
+void MpiSession::abort(int exit_code) {
+  MPI_Abort(MPI_COMM_WORLD, exit_code);
+  std::abort();  // not reached
+}
+
+std::unique_ptr<Communicator> make_mpi_communicator(const MpiSession& session,
+                                                    double deadline_seconds) {
+  return std::make_unique<MpiCommunicator>(session, deadline_seconds);
+}
+
+}  // namespace sono

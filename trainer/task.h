@@ -1,0 +1,28 @@
+#pragma once
+// What is trained: a model, its data and its loss, as the loop sees them.
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+
+#include "dist/layout.h"
+
+namespace sono {
+
+class Task {
+ public:
+  virtual ~Task() = default;
+
+  // The trainable parameters in registration order: fp32 leaves that require
+  // grad, on one device. The loop replaces their storage, never the tensors.
+  virtual NamedTensors parameters() = 0;
+
+  // The loss, with its graph, of the samples at positions [begin, end) of the
+  // global batch of `step` (0 is the first): a scalar, summed over these
+  // samples and divided by the size of the whole global batch. begin < end.
+  // A pure function of the parameters, the data, step, begin and end.
+  virtual at::Tensor loss(std::int64_t step, std::int64_t begin,
+                          std::int64_t end) = 0;
+};
+
+}  // namespace sono

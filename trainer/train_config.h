@@ -1,0 +1,36 @@
+#pragma once
+// Settings of the training loop, the same for every task.
+
+#include <cstdint>
+#include <string>
+
+#include "core/option.h"
+
+namespace sono {
+
+struct TrainConfig {
+  std::int64_t steps = 1000;        // optimiser steps
+  std::int64_t batch_size = 8;      // samples a step, over all ranks
+  int lanes = 8;                    // fixed cut of the batch; caps ranks
+  std::string optimizer = "adamw";  // adam | adamw
+  double learning_rate = 1e-4;      // peak
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double eps = 1e-8;
+  double weight_decay = 0.01;
+  double clip_norm = 1.0;               // global L2 norm; 0 = off
+  std::string schedule = "constant";    // constant | cosine
+  std::int64_t warmup_steps = 0;        // linear
+  double ema_decay = 0.0;               // 0 = no moving average
+  std::int64_t checkpoint_every = 200;  // steps; 0 = only at the end
+  std::uint64_t seed = 0;
+
+  // ConfigError naming "prefix.key" for a value out of range.
+  void validate(const std::string& prefix) const;
+};
+
+// Adds the options "prefix.steps", "prefix.batch_size", ...
+void describe(OptionTable& table, const std::string& prefix,
+              TrainConfig& config);
+
+}  // namespace sono
