@@ -156,7 +156,7 @@ LeaseWatcher::LeaseWatcher(const LeaseConfig& config) : config_(config) {
 std::optional<Lease> LeaseWatcher::try_lease(const fs::path& path) {
   if (auto lease = create(path)) return lease;
   if (!is_stale(path)) return std::nullopt;
-  spdlog::warn("{}: its holder gives no sign of life, taking the work over",
+  spdlog::info("{}: its holder gives no sign of life, taking the work over",
                path.string());
   sightings_.erase(path);
   // Of several workers that see the stale file, one can rename it.

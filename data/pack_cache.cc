@@ -228,6 +228,11 @@ bool PackCache::has(const std::string& key) const {
   return places_.contains(key);
 }
 
+std::int64_t PackCache::size() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::int64_t>(places_.size());
+}
+
 void PackCache::put(const std::string& key, std::string_view bytes) {
   check_key(key);
   const std::lock_guard lock(mutex_);

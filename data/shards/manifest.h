@@ -25,8 +25,8 @@ namespace sono {
 struct DatasetPlan {
   std::int64_t count = 0;  // samples in all
   std::int64_t samples_per_shard = 64;
-  std::string config_hash;   // of the options that decide the samples
-  std::string weights_hash;  // of the generator; may be empty
+  std::string config_hash = "";   // of the options that decide the samples
+  std::string weights_hash = "";  // of the generator; may be empty
 
   // ConfigError naming the field.
   void validate() const;
