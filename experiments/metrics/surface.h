@@ -5,7 +5,6 @@
 
 #include <opencv2/core.hpp>
 #include <optional>
-#include <vector>
 
 #include "experiments/metrics/distance_transform.h"
 
@@ -26,10 +25,5 @@ std::optional<SurfaceDistances> measure_surface(const cv::Mat& prediction,
 
 // Pixels that an erosion with the 4-neighbourhood removes; 255 where so.
 cv::Mat mask_surface(const cv::Mat& mask);
-
-// Percentile by linear interpolation between order statistics, as
-// numpy.percentile and torch.quantile have it; `fraction` in [0, 1].
-// Reorders `values`; throws Error when there are none.
-double percentile(std::vector<double>& values, double fraction);
 
 }  // namespace sono

@@ -141,15 +141,5 @@ TEST(Surface, IsTheSameAfterPaddingTheImage) {
   EXPECT_EQ(measure_surface(a, b)->assd, measure_surface(wide_a, wide_b)->assd);
 }
 
-TEST(Percentile, InterpolatesLinearly) {
-  std::vector<double> values{4, 1, 3, 2};
-  EXPECT_DOUBLE_EQ(percentile(values, 0.5), 2.5);
-  EXPECT_DOUBLE_EQ(percentile(values, 0.95), 3.85);
-  EXPECT_DOUBLE_EQ(percentile(values, 0), 1);
-  EXPECT_DOUBLE_EQ(percentile(values, 1), 4);
-  std::vector<double> none;
-  EXPECT_THROW(percentile(none, 0.5), Error);
-}
-
 }  // namespace
 }  // namespace sono

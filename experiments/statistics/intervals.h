@@ -1,0 +1,43 @@
+#pragma once
+// Confidence intervals from numbers; estimate.h decides which one is used.
+
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace sono {
+
+using Bounds = std::pair<double, double>;  // low, high
+
+double mean_of(std::span<const double> values);
+// Standard deviation with n - 1; 0 for one value.
+double deviation_of(std::span<const double> values);
+
+// Student's t interval of the mean; needs two values or more.
+Bounds student_interval(std::span<const double> values, double confidence);
+
+// The middle `confidence` of the values, linearly interpolated (numpy's
+// percentile, scipy.stats.bootstrap's method "percentile").
+Bounds percentile_interval(std::vector<double> values, double confidence);
+
+// Sums and counts of the observations, one row a cluster, one column a seed.
+struct ClusterTable {
+  int num_clusters = 0;
+  int num_seeds = 0;
+  std::vector<double> sum;  // [num_clusters * num_seeds]
+  std::vector<double> count;
+};
+
+// Mean over observations when cluster c is drawn cluster_draws[c] times and
+// seed s seed_draws[s] times; NaN when that leaves no observation.
+double resampled_mean(const ClusterTable& table,
+                      std::span<const int> cluster_draws,
+                      std::span<const int> seed_draws);
+
+// Means of `num_resamples` crossed bootstrap resamples of clusters and seeds;
+// resamples that leave no observation are drawn again.
+std::vector<double> bootstrap_means(const ClusterTable& table,
+                                    int num_resamples, std::uint64_t seed);
+
+}  // namespace sono
