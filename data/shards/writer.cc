@@ -149,6 +149,22 @@ void remove_leftovers(const fs::path& folder) {
   }
 }
 
+// Plain names for all shards, then the manifest.
+void complete(const fs::path& folder, const DatasetPlan& plan) {
+  Manifest manifest{.plan = plan, .dataset_hash = "", .shards = {}};
+  for (std::int64_t shard = 0; shard < plan.num_shards(); ++shard) {
+    auto entry = read_entry(folder, shard);
+    if (!entry) {
+      throw DataError(entry_path(folder, shard).string() +
+                      ": missing; the shard is not made yet");
+    }
+    manifest.shards.push_back(*std::move(entry));
+  }
+  for (const auto& entry : manifest.shards) name_plainly(folder, entry);
+  manifest.dataset_hash = dataset_hash(manifest.shards);
+  write_file_atomic(manifest_path(folder), sealed(nlohmann::json(manifest)));
+}
+
 }  // namespace
 
 std::string sample_hash(const ShardSample& sample) {
@@ -214,26 +230,18 @@ void commit_shard(const fs::path& folder, const DatasetPlan& plan,
 
 Manifest finalize_dataset(const fs::path& folder, const DatasetPlan& plan) {
   open_dataset(folder, plan);
-  if (auto finished = read_manifest(folder)) {
-    remove_leftovers(folder);
-    return *std::move(finished);
-  }
-  Manifest manifest{.plan = plan, .dataset_hash = "", .shards = {}};
-  for (std::int64_t shard = 0; shard < plan.num_shards(); ++shard) {
-    auto entry = read_entry(folder, shard);
-    if (!entry) {
-      // Another worker may have been faster.
-      if (auto finished = read_manifest(folder)) return *std::move(finished);
-      throw DataError(entry_path(folder, shard).string() +
-                      ": missing; the shard is not made yet");
+  if (!dataset_done(folder)) {
+    try {
+      complete(folder, plan);
+    } catch (const DataError&) {
+      // Another worker may have completed the set and tidied up under us.
+      if (!dataset_done(folder)) throw;
     }
-    manifest.shards.push_back(*std::move(entry));
   }
-  for (const auto& entry : manifest.shards) name_plainly(folder, entry);
-  manifest.dataset_hash = dataset_hash(manifest.shards);
-  write_file_atomic(manifest_path(folder), sealed(nlohmann::json(manifest)));
   remove_leftovers(folder);
-  return manifest;
+  auto manifest = read_manifest(folder);
+  SONO_CHECK(manifest, manifest_path(folder) << " vanished");
+  return *std::move(manifest);
 }
 
 }  // namespace sono
