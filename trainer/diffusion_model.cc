@@ -1,0 +1,103 @@
+#include "trainer/diffusion_model.h"
+
+#include <algorithm>
+
+#include "core/check.h"
+#include "models/diffusion/guidance.h"
+
+namespace sono {
+namespace {
+
+constexpr std::int64_t kSpaceToDepth = 2;
+constexpr std::int64_t kGridChannels = kSpaceToDepth * kSpaceToDepth;
+
+const DiffusionConfig& validated(const DiffusionConfig& config) {
+  config.validate("diffusion");
+  return config;
+}
+
+// Index of the first timestep at or below `strength` of the schedule.
+std::size_t first_step(const std::vector<std::int64_t>& timesteps,
+                       double strength, std::int64_t num_train_timesteps) {
+  const double limit = strength * static_cast<double>(num_train_timesteps);
+  const auto found = std::find_if(
+      timesteps.begin(), timesteps.end(),
+      [&](std::int64_t t) { return static_cast<double>(t) <= limit; });
+  const auto last = std::prev(timesteps.end());
+  return static_cast<std::size_t>(std::min(found, last) - timesteps.begin());
+}
+
+}  // namespace
+
+DiffusionModel::DiffusionModel(const DiffusionConfig& config)
+    : config_(validated(config)),
+      schedule_(config.noise),
+      prediction_(parse_prediction("diffusion.prediction", config.prediction)),
+      unet_(unet_config(config)) {}
+
+std::vector<std::int64_t> DiffusionModel::noise_shape() const {
+  return {unet_.config().out_channels, config_.image_height / kSpaceToDepth,
+          config_.image_width / kSpaceToDepth};
+}
+
+at::Tensor DiffusionModel::to_grid(const at::Tensor& image) const {
+  SONO_CHECK(image.dim() == 4 && image.size(2) == config_.image_height &&
+                 image.size(3) == config_.image_width,
+             "image " << image.sizes() << " for a model of "
+                      << config_.image_height << "x" << config_.image_width);
+  return at::pixel_unshuffle(image, kSpaceToDepth);
+}
+
+at::Tensor DiffusionModel::to_image(const at::Tensor& grid) const {
+  return at::pixel_shuffle(grid, kSpaceToDepth);
+}
+
+at::Tensor DiffusionModel::predict(const at::Tensor& noisy_grid,
+                                   const at::Tensor& mask,
+                                   const at::Tensor& timesteps,
+                                   const at::Tensor& class_ids) const {
+  const at::Tensor classes = config_.num_classes > 0 ? class_ids : at::Tensor();
+  if (config_.joint()) return unet_(noisy_grid, timesteps, classes);
+  SONO_CHECK(mask.defined(), "concat needs a mask");
+  return unet_(at::cat({noisy_grid, to_grid(mask)}, 1), timesteps, classes);
+}
+
+// Both halves of the guidance in one batch.
+at::Tensor DiffusionModel::predict_guided(const at::Tensor& noisy_grid,
+                                          const SampleRequest& request,
+                                          std::int64_t timestep) const {
+  const std::int64_t batch = noisy_grid.size(0);
+  if (config_.guidance_scale == 1) {
+    return predict(noisy_grid, request.mask,
+                   at::full({batch}, timestep, at::kLong), request.class_ids);
+  }
+  const at::Tensor mask = request.mask.defined()
+                              ? at::cat({request.mask, request.mask})
+                              : at::Tensor();
+  const at::Tensor classes =
+      at::cat({request.class_ids, at::zeros_like(request.class_ids)});
+  return guide(predict(at::cat({noisy_grid, noisy_grid}), mask,
+                       at::full({2 * batch}, timestep, at::kLong), classes),
+               config_.guidance_scale);
+}
+
+at::Tensor DiffusionModel::sample(const SampleRequest& request) const {
+  const at::NoGradGuard no_grad;
+  const auto sampler = make_sampler(config_.sampler, schedule_, prediction_);
+  const auto& timesteps = sampler->timesteps();
+  SONO_CHECK_EQ(request.noise.sizes().slice(1).vec(), noise_shape());
+  at::Tensor x = request.noise;
+  std::size_t begin = 0;
+  if (request.start.defined()) {
+    begin = first_step(timesteps, request.strength,
+                       schedule_.num_train_timesteps());
+    x = schedule_.add_noise(to_grid(request.start), request.noise,
+                            at::full({x.size(0)}, timesteps[begin], at::kLong));
+  }
+  for (std::size_t i = begin; i < timesteps.size(); ++i) {
+    x = sampler->step(predict_guided(x, request, timesteps[i]), i, x);
+  }
+  return to_image(x).clamp(-1, 1);
+}
+
+}  // namespace sono
