@@ -1,18 +1,8 @@
 #pragma once
-// Messages for people, on standard error. Only rank 0 speaks below warning.
+// core/message.h and spdlog's own formatted calls, which go to the same log.
+// Not for files that use tensors: the LibTorch wheel has its own fmt headers,
+// which do not go with spdlog's.
 
 #include <spdlog/spdlog.h>
 
-#include <string>
-#include <string_view>
-
-namespace sono {
-
-// Sets the level ("debug", "info", "warn", "error") and silences `info` on
-// ranks other than 0. Called once by main.
-void configure_log(std::string_view level, int rank);
-
-// True when standard error is a terminal.
-bool on_terminal();
-
-}  // namespace sono
+#include "core/message.h"

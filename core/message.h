@@ -1,11 +1,17 @@
 #pragma once
-// Messages for people from files that use tensors: the LibTorch wheel has its
-// own fmt headers, which do not go with spdlog's, so such files cannot include
-// core/log.h. The messages go to the same log.
+// Messages for people, on standard error. Only rank 0 speaks below warning.
 
 #include <string>
+#include <string_view>
 
 namespace sono {
+
+// Sets the level ("debug", "info", "warn", "error") and silences `info` on
+// ranks other than 0. Called by main, and again once the rank is known.
+void configure_log(std::string_view level, int rank);
+
+// True when standard error is a terminal.
+bool on_terminal();
 
 void log_info(const std::string& text);
 void log_warning(const std::string& text);

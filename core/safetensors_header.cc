@@ -1,6 +1,7 @@
 #include "core/safetensors_header.h"
 
 #include <algorithm>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "core/check.h"
@@ -17,10 +18,12 @@ constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
 std::uint64_t tensor_bytes(const SafetensorsEntry& entry,
                            const std::string& file) {
   std::uint64_t bytes = safetensors_dtype_bytes(entry.dtype);
-  if (bytes == 0) refuse(file, entry.name + " has unknown dtype " + entry.dtype);
+  if (bytes == 0)
+    refuse(file, entry.name + " has unknown dtype " + entry.dtype);
   for (std::int64_t dim : entry.shape) {
     if (dim < 0) refuse(file, entry.name + " has a negative dimension");
-    if (__builtin_mul_overflow(bytes, static_cast<std::uint64_t>(dim), &bytes)) {
+    if (__builtin_mul_overflow(bytes, static_cast<std::uint64_t>(dim),
+                               &bytes)) {
       refuse(file, entry.name + " is absurdly large");
     }
   }
@@ -75,9 +78,9 @@ void check_ranges(SafetensorsHeader& header, std::uint64_t data_bytes,
 
 std::uint64_t safetensors_dtype_bytes(const std::string& dtype) {
   static const std::map<std::string, std::uint64_t> kBytes = {
-      {"F64", 8}, {"I64", 8}, {"U64", 8}, {"F32", 4}, {"I32", 4}, {"U32", 4},
-      {"F16", 2}, {"BF16", 2}, {"I16", 2}, {"U16", 2}, {"I8", 1}, {"U8", 1},
-      {"BOOL", 1}};
+      {"F64", 8}, {"I64", 8}, {"U64", 8},  {"F32", 4}, {"I32", 4},
+      {"U32", 4}, {"F16", 2}, {"BF16", 2}, {"I16", 2}, {"U16", 2},
+      {"I8", 1},  {"U8", 1},  {"BOOL", 1}};
   const auto found = kBytes.find(dtype);
   return found == kBytes.end() ? 0 : found->second;
 }
@@ -146,6 +149,26 @@ SafetensorsHeader parse_header(std::string_view start, std::uint64_t file_bytes,
   }
   check_ranges(header, file_bytes - header.data_begin, file_name);
   return header;
+}
+
+SafetensorsHeader read_header(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::error_code code;
+  const std::uint64_t bytes = std::filesystem::file_size(path, code);
+  if (!file || code) throw DataError(path.string() + ": cannot be read");
+  std::string start(std::min<std::uint64_t>(bytes, 8), '\0');
+  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  std::uint64_t length = 0;
+  for (std::size_t i = start.size(); i-- > 0;) {
+    length = length << 8 | static_cast<std::uint8_t>(start[i]);
+  }
+  // A wild length is left to parse_header to refuse.
+  if (bytes > 8 && length <= std::min(bytes - 8, kMaxHeaderBytes)) {
+    start.resize(8 + length);
+    file.read(start.data() + 8, static_cast<std::streamsize>(length));
+  }
+  if (!file) throw DataError(path.string() + ": read error");
+  return parse_header(start, bytes, path.string());
 }
 
 }  // namespace sono

@@ -5,6 +5,7 @@
 // (models) both build on it. Format: github.com/huggingface/safetensors.
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
@@ -41,5 +42,8 @@ std::string serialize_header(const SafetensorsHeader& header,
 // dtypes, negative shapes, sizes that disagree, gaps, overlaps, trailing bytes.
 SafetensorsHeader parse_header(std::string_view start, std::uint64_t file_bytes,
                                const std::string& file_name);
+
+// The header of a file, checked as above; reads nothing else of it.
+SafetensorsHeader read_header(const std::filesystem::path& path);
 
 }  // namespace sono

@@ -37,7 +37,10 @@ const Command& find_command(const std::string& name) {
 }  // namespace
 
 const std::vector<Command>& commands() {
-  static const std::vector<Command> kCommands = {};
+  static const std::vector<Command> kCommands = {
+      {"verify", "check shards and checkpoints against their checksums",
+       verify_command},
+  };
   return kCommands;
 }
 

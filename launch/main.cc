@@ -5,7 +5,7 @@
 #include <new>
 
 #include "core/error.h"
-#include "core/log.h"
+#include "core/message.h"
 #include "launch/command.h"
 
 namespace {

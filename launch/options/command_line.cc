@@ -96,20 +96,28 @@ bool CommandLine::parse(const std::vector<std::string>& args) {
   }
   po::options_description known;
   for (const Flag& flag : flags_) {
-    auto* value = po::value<std::string>();
-    if (flag.is_switch) value->implicit_value("true")->zero_tokens();
-    known.add_options()(flag.name.c_str(), value);
+    if (!is_offered(flag)) continue;
+    if (flag.is_switch) {
+      known.add_options()(flag.name.c_str(), new po::untyped_value(true));
+    } else {
+      known.add_options()(flag.name.c_str(), po::value<std::string>());
+    }
   }
   std::map<std::string, std::vector<std::string>> values;
   for (const auto& option : split(args, known).options) {
     if (option.unregistered) refuse_flag(option.original_tokens.at(0));
     auto& list = values[option.string_key];
-    list.insert(list.end(), option.value.begin(), option.value.end());
+    list.push_back(option.value.empty() ? "true" : option.value[0]);
   }
   set_arguments(values[""]);
   values.erase("");
   for (const auto& [name, list] : values) set_flag(name, list);
   return true;
+}
+
+// A command without config options has no use for --set.
+bool CommandLine::is_offered(const Flag& flag) const {
+  return flag.name != "set" || !config_.options().empty();
 }
 
 bool CommandLine::given(const std::string& name) const {
@@ -136,7 +144,7 @@ std::string CommandLine::help() const {
   }
   const auto& values = flag_values_.options();
   for (std::size_t i = 0; i < flags_.size(); ++i) {
-    if (flags_[i].name == "set" && config_.options().empty()) continue;
+    if (!is_offered(flags_[i])) continue;
     const std::string& value = values[i].default_text;
     const bool plain = flags_[i].is_switch || value.empty();
     text +=
@@ -187,7 +195,9 @@ void CommandLine::set_flag(const std::string& name,
 void CommandLine::refuse_flag(const std::string& text) const {
   const std::string name = text.substr(0, text.find('='));
   std::vector<std::string> names = {"--help"};
-  for (const Flag& flag : flags_) names.push_back("--" + flag.name);
+  for (const Flag& flag : flags_) {
+    if (is_offered(flag)) names.push_back("--" + flag.name);
+  }
   throw ConfigError("unknown option '" + name + "'; the nearest one is '" +
                     nearest_name(name, names) + "' (usage: sonoforge " +
                     usage_ + ")");

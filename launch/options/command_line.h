@@ -57,6 +57,7 @@ class CommandLine {
     std::string name, value_name;
     bool is_switch, is_list, given;
   };
+  bool is_offered(const Flag& flag) const;
   void set_flag(const std::string& name,
                 const std::vector<std::string>& values);
   void set_arguments(const std::vector<std::string>& values);

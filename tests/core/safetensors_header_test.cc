@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/atomic_file.h"
 #include "core/error.h"
 #include "tests/core/expect_error.h"
 
@@ -72,6 +73,25 @@ TEST(SafetensorsHeader, RefusesABadStart) {
   EXPECT_ERROR(parse_header(huge, 8, "weights.st"), DataError, "weights.st");
   EXPECT_ERROR(parse_header(start_of("{}"), 9, "weights.st"), DataError,
                "header of 2 bytes in a file of 9");
+}
+
+TEST(SafetensorsHeader, ReadsTheHeaderOfAFile) {
+  const auto path =
+      temporary_name(std::filesystem::temp_directory_path() / "weights.st");
+  const auto read = [&path](const std::string& bytes) {
+    write_file_atomic(path, bytes);
+    return read_header(path);
+  };
+  const std::string whole =
+      serialize_header(two_tensors()) + std::string(32, 0);
+  EXPECT_EQ(read(whole).entries.size(), 2u);
+  EXPECT_ERROR(read(whole.substr(0, 4)), DataError, "weights.st");
+  EXPECT_ERROR(read(whole.substr(0, 100)), DataError, "weights.st");
+  EXPECT_ERROR(read(whole.substr(0, whole.size() - 1)), DataError,
+               "weights.st");
+  EXPECT_ERROR(read(std::string(64, '\xff')), DataError, "weights.st");
+  std::filesystem::remove(path);
+  EXPECT_ERROR(read_header(path), DataError, "weights.st", "cannot be read");
 }
 
 TEST(SafetensorsHeader, RefusesBadJson) {
