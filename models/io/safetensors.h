@@ -1,0 +1,21 @@
+#pragma once
+// Weight files in the safetensors format.
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "models/nn/module.h"
+
+namespace sono {
+
+// All tensors of the file, contiguous on the CPU in the file's dtypes.
+// DataError naming the file when it is missing, damaged or hostile.
+StateDict load_safetensors(const std::filesystem::path& path);
+
+// Writes tensors sorted by name, row-major, without gaps; the file appears
+// whole or not at all, and equal tensors give equal bytes.
+void save_safetensors(const std::filesystem::path& path, const StateDict& state,
+                      const std::map<std::string, std::string>& metadata = {});
+
+}  // namespace sono
