@@ -1,0 +1,190 @@
+#include "data/cohort.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <utility>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/hash.h"
+#include "data/image_file.h"
+#include "data/layouts/folder.h"
+#include "data/layouts/hc18.h"
+#include "data/layouts/pairs.h"
+
+namespace sono {
+namespace {
+
+std::string size_text(const cv::Mat& image) {
+  return std::to_string(image.cols) + "x" + std::to_string(image.rows);
+}
+
+cv::Mat load_mask(const CohortEntry& entry, const cv::Mat& image,
+                  MaskPolicy policy) {
+  const std::string name = entry.mask_path.string();
+  const cv::Mat annotation = read_image(entry.mask_path);
+  if (annotation.size() != image.size()) {
+    throw DataError(name + ": mask of " + size_text(annotation) +
+                    " px for an image of " + size_text(image) +
+                    " px; export both on the same grid");
+  }
+  FilledMask filled = fill_annotation(annotation, policy, name);
+  if (cv::countNonZero(filled.mask) == 0) {
+    throw DataError(name + ": empty mask; annotate the image or remove it");
+  }
+  if (filled.kind == MaskKind::kOpenOutline) {
+    spdlog::warn(
+        "{}: outline not closed (gap of {:.0f} px); an ellipse was "
+        "fitted to it (data.mask=strict refuses it)",
+        name, filled.gap_px);
+  }
+  return filled.mask;
+}
+
+// Numbers as text that reads the same on every machine.
+std::string exact(double value) {
+  char text[40];
+  std::snprintf(text, sizeof(text), "%.17g", value);
+  return text;
+}
+
+void hash_info(Sha256& hash, const CohortEntry& entry) {
+  const SampleInfo& info = entry.info;
+  for (const std::string& field :
+       {info.id, info.exam, info.patient, entry.label, exact(info.spacing_x_mm),
+        exact(info.spacing_y_mm), exact(info.hc_reference_mm),
+        std::to_string(info.trimester)}) {
+    hash.update(field);
+    hash.update(std::string_view("\0", 1));
+  }
+}
+
+}  // namespace
+
+void CohortConfig::validate() const {
+  check_choice("data.mask", mask, {"auto", "ellipse", "strict"});
+}
+
+void describe(OptionTable& table, CohortConfig& config) {
+  table.add("data.mask", &config.mask, OptionKind::kResult,
+            "what to do with annotations that are outlines: auto fills a "
+            "closed one and fits an ellipse to an open one, ellipse fits one "
+            "to every outline, strict refuses an open one");
+}
+
+Cohort::Cohort(std::string name, std::string layout,
+               std::vector<CohortEntry> entries, MaskPolicy policy)
+    : name_(std::move(name)),
+      layout_(std::move(layout)),
+      entries_(std::move(entries)),
+      policy_(policy) {
+  std::sort(entries_.begin(), entries_.end(),
+            [](const CohortEntry& a, const CohortEntry& b) {
+              return a.info.id < b.info.id;
+            });
+  for (std::size_t i = 1; i < entries_.size(); ++i) {
+    if (entries_[i].info.id != entries_[i - 1].info.id) continue;
+    throw DataError(entries_[i].image_path.string() + " and " +
+                    entries_[i - 1].image_path.string() + " share the id " +
+                    entries_[i].info.id + "; rename one of them");
+  }
+}
+
+bool Cohort::has_masks() const {
+  return !entries_.empty() &&
+         std::none_of(entries_.begin(), entries_.end(),
+                      [](const CohortEntry& e) { return e.mask_path.empty(); });
+}
+
+const CohortEntry& Cohort::entry(std::size_t index) const {
+  SONO_CHECK(index < entries_.size(),
+             "image " << index << " of " << entries_.size());
+  return entries_[index];
+}
+
+Sample Cohort::load(std::size_t index) const {
+  const CohortEntry& source = entry(index);
+  Sample sample;
+  static_cast<SampleInfo&>(sample) = source.info;
+  sample.image = read_image(source.image_path);
+  if (!source.mask_path.empty()) {
+    sample.mask = load_mask(source, sample.image, policy_);
+  }
+  return sample;
+}
+
+std::string Cohort::content_hash() const {
+  Sha256 hash;
+  hash.update("cohort 1 mask policy " +
+              std::to_string(static_cast<int>(policy_)));
+  for (const CohortEntry& source : entries_) {
+    hash_info(hash, source);
+    hash.update(sha256_file(source.image_path));
+    hash.update(source.mask_path.empty() ? std::string("no mask")
+                                         : sha256_file(source.mask_path));
+  }
+  return hash.hex();
+}
+
+Cohort open_cohort(const std::string& name, const std::filesystem::path& dir,
+                   const CohortConfig& config) {
+  config.validate();
+  if (!std::filesystem::is_directory(dir)) {
+    throw ConfigError("cohort " + name + ": " + dir.string() +
+                      " is not a folder; set data." + name +
+                      " to the folder that holds its images");
+  }
+  const MaskPolicy policy = mask_policy(config.mask);
+  if (auto entries = read_hc18(dir)) return {name, "hc18", *entries, policy};
+  if (auto entries = read_pairs(dir)) return {name, "pairs", *entries, policy};
+  if (auto entries = read_folder(dir)) {
+    return {name, "folder", *entries, policy};
+  }
+  throw DataError(dir.string() +
+                  ": no images found; expected training_set/NNN_HC.png, "
+                  "image/ beside mask/, or PNG and JPEG files");
+}
+
+void check_cohort(const Cohort& cohort) {
+  for (std::size_t i = 0; i < cohort.size(); ++i) {
+    check_circumference(cohort.load(i));
+  }
+}
+
+double circumference_error(const Sample& sample) {
+  if (sample.mask.empty() || sample.hc_reference_mm <= 0 ||
+      sample.spacing_x_mm <= 0 || sample.spacing_y_mm <= 0) {
+    return 0;
+  }
+  const std::optional<Ellipse> ellipse = fit_ellipse(sample.mask);
+  if (!ellipse) {
+    throw DataError(sample.id + ": no ellipse fits its mask; redraw the mask");
+  }
+  return circumference_mm(*ellipse, sample.spacing_x_mm, sample.spacing_y_mm) /
+             sample.hc_reference_mm -
+         1;
+}
+
+void check_circumference(const Sample& sample) {
+  const double error = circumference_error(sample);
+  if (std::abs(error) <= kMaxCircumferenceError) return;
+  char text[200];
+  std::snprintf(text, sizeof(text),
+                ": the mask's circumference is %.2f mm, %+.1f %% from the "
+                "csv's %.2f mm (2 %% allowed); check the mask's filling and "
+                "the image's row in the csv",
+                sample.hc_reference_mm * (1 + error), 100 * error,
+                sample.hc_reference_mm);
+  throw DataError(sample.id + text);
+}
+
+std::string stratum(double hc_mm) {
+  if (hc_mm <= 0) return "";
+  if (hc_mm < 97) return "<97";
+  return hc_mm <= 255 ? "97-255" : ">255";
+}
+
+}  // namespace sono
