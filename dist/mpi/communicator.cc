@@ -1,5 +1,7 @@
 #include "dist/mpi/communicator.h"
 
+#define OMPI_SKIP_MPICXX 1  // the C interface only
+#define MPICH_SKIP_MPICXX 1
 #include <mpi.h>
 
 #include <algorithm>

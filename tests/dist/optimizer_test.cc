@@ -1,0 +1,132 @@
+// The optimiser on a flat arena against torch.optim and diffusers' EMAModel
+// (fixture by tests/parity/optimizer.py), and what it does with bad steps.
+
+#include "dist/optimizer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "core/atomic_file.h"
+#include "core/error.h"
+#include "core/random.h"
+#include "nlohmann/json.hpp"
+
+namespace sono {
+namespace {
+
+constexpr int kSteps = 50;
+
+at::Tensor parameter(const char* name, at::IntArrayRef shape) {
+  Random random(make_key(name, 3));
+  at::Tensor tensor = at::empty(shape, at::kFloat);
+  random.fill_normal(tensor.data_ptr<float>(), tensor.numel());
+  return tensor.requires_grad_();
+}
+
+at::Tensor tensor_of(const nlohmann::json& values) {
+  return at::tensor(values.get<std::vector<double>>(), at::kDouble)
+      .to(at::kFloat);
+}
+
+nlohmann::json fixture() {
+  return nlohmann::json::parse(read_file(
+      std::string(SONO_SOURCE_DIR) + "/tests/parity/fixtures/optimizer.json"));
+}
+
+// Largest absolute difference from the peer after kSteps updates.
+double difference(const nlohmann::json& wanted, OptimizerOptions options) {
+  options.kind = wanted.at("kind");
+  options.weight_decay = wanted.at("weight_decay");
+  options.clip_norm = wanted.at("clip_norm");
+  options.ema_decay = wanted.at("ema_decay");
+  const at::Tensor start = tensor_of(wanted.at("start"));
+  Arena arena({{"w", start.clone().requires_grad_()}}, true);
+  Optimizer optimizer(options);
+  const at::Tensor target = tensor_of(wanted.at("target"));
+  for (int step = 0; step < kSteps; ++step) {
+    // The gradient of sum((w - target)^2 * (1 + step % 3)).
+    const at::Tensor w = arena.layout().views(arena.params)[0].second;
+    at::Tensor g = arena.layout().views(arena.grad)[0].second;
+    g.copy_((w - target) * (2.0 * (1 + step % 3)));
+    optimizer.step(arena, wanted.at("learning_rate"), 0.0);
+  }
+  const auto gap = [&](const at::Tensor& flat, const char* key) {
+    const at::Tensor mine = arena.layout().views(flat)[0].second;
+    return (mine - tensor_of(wanted.at(key))).abs().max().item<double>();
+  };
+  return std::max(gap(arena.params, "end"), gap(arena.ema, "ema"));
+}
+
+TEST(OptimizerTest, EqualsTorchOptimOverFiftySteps) {
+  // 1e-6: values near 1 in fp32, where one unit in the last place is 1.2e-7.
+  for (const auto& wanted : fixture().at("cases")) {
+    EXPECT_LT(difference(wanted, {}), 1e-6) << wanted.at("kind");
+  }
+}
+
+TEST(OptimizerTest, ParityTestSeesAWrongBeta) {
+  OptimizerOptions wrong;
+  wrong.beta2 = 0.99;
+  for (const auto& wanted : fixture().at("cases")) {
+    EXPECT_GT(difference(wanted, wrong), 1e-4) << wanted.at("kind");
+  }
+}
+
+TEST(GlobalNormTest, EqualsTheDoublePrecisionNorm) {
+  Random random(make_key("test.norm", 1));
+  at::Tensor flat = at::empty({200000}, at::kFloat);
+  random.fill_normal(flat.data_ptr<float>(), flat.numel());
+  const double expected = flat.to(at::kDouble).norm().item<double>();
+  EXPECT_NEAR(global_norm(flat), expected, 1e-9 * expected);
+}
+
+TEST(OptimizerTest, NonFiniteStepChangesNothingAndIsCounted) {
+  Arena arena({{"w", parameter("w", {4, 5})}}, true);
+  Optimizer optimizer({});
+  arena.grad.fill_(1.0f);
+  optimizer.step(arena, 0.1, 1.0);
+  const at::Tensor before = arena.params.clone();
+  arena.grad[3] = std::numeric_limits<float>::infinity();
+  optimizer.step(arena, 0.1, 1.0);
+  arena.grad.fill_(1.0f);
+  optimizer.step(arena, 0.1, std::nan(""));
+  EXPECT_TRUE(at::equal(arena.params, before));
+  EXPECT_EQ(optimizer.state.updates, 1);
+  EXPECT_EQ(optimizer.state.skipped, 2);
+  optimizer.step(arena, 0.1, 1.0);
+  EXPECT_EQ(optimizer.state.skipped_in_row, 0);
+  EXPECT_FALSE(at::equal(arena.params, before));
+}
+
+TEST(OptimizerTest, TenNonFiniteStepsInARowDiverge) {
+  Arena arena({{"w", parameter("w", {4})}}, false);
+  Optimizer optimizer({});
+  for (int i = 0; i < 9; ++i) optimizer.step(arena, 0.1, std::nan(""));
+  EXPECT_THROW(optimizer.step(arena, 0.1, std::nan("")), DivergedError);
+}
+
+TEST(ArenaTest, ParametersBecomeViewsAndKeepTheirValues) {
+  at::Tensor w = parameter("w", {3, 3});
+  at::Tensor b = parameter("b", {2});
+  const at::Tensor w_before = w.detach().clone();
+  Arena arena({{"w", w}, {"b", b}}, false);
+  EXPECT_TRUE(at::equal(w, w_before));
+  arena.params.fill_(2.0f);
+  EXPECT_TRUE(at::equal(w, at::full({3, 3}, 2.0f)));
+  (w.sum() * 3).backward();
+  const auto gradients = arena.take_gradients();
+  EXPECT_TRUE(at::equal(gradients[0], at::full({3, 3}, 3.0f)));
+  EXPECT_FALSE(gradients[1].defined());
+  EXPECT_FALSE(w.grad().defined());
+}
+
+TEST(ArenaTest, FrozenOrHalfParameterIsRefused) {
+  EXPECT_THROW(Arena({{"w", at::zeros({2})}}, false), Error);
+  EXPECT_THROW(
+      Arena({{"w", at::zeros({2}, at::kHalf).requires_grad_()}}, false), Error);
+}
+
+}  // namespace
+}  // namespace sono
