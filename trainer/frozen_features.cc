@@ -1,0 +1,75 @@
+#include "trainer/frozen_features.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+
+#include <cstring>
+
+#include "core/check.h"
+#include "core/hash.h"
+
+namespace sono {
+namespace {
+
+constexpr std::int64_t kChannels = 256;
+constexpr std::int64_t kGrid = 64;
+constexpr std::size_t kBytes = kChannels * kGrid * kGrid * sizeof(float);
+
+}  // namespace
+
+FrozenFeatures::FrozenFeatures(const Segmenter& segmenter, PackCache* cache,
+                               std::size_t max_in_memory)
+    : segmenter_(segmenter), cache_(cache), max_in_memory_(max_in_memory) {}
+
+at::Tensor FrozenFeatures::embedding(const cv::Mat& image) {
+  const at::Tensor frame = frame_image(image);
+  const std::string name = key(frame);
+  const auto found = places_.find(name);
+  if (found != places_.end()) {
+    recent_.splice(recent_.begin(), recent_, found->second);
+    return recent_.front().second;
+  }
+  const at::Tensor value = compute_or_read(name, frame);
+  if (max_in_memory_ == 0) return value;
+  if (recent_.size() >= max_in_memory_) {
+    places_.erase(recent_.back().first);
+    recent_.pop_back();
+  }
+  recent_.emplace_front(name, value);
+  places_[name] = recent_.begin();
+  return value;
+}
+
+// Everything that decides the embedding's bits: weights, pixels, and the kind
+// of machine that computes it.
+std::string FrozenFeatures::key(const at::Tensor& frame) const {
+  const at::Tensor pixels = frame[0][0].contiguous();
+  Sha256 hash;
+  hash.update("lite-medsam-embedding-1 ");
+  hash.update(segmenter_.weights_hash());
+  hash.update(at::get_cpu_capability());
+  hash.update(std::to_string(at::get_num_threads()));
+  hash.update(pixels.data_ptr(), pixels.nbytes());
+  return hash.hex();
+}
+
+at::Tensor FrozenFeatures::compute_or_read(const std::string& key,
+                                           const at::Tensor& frame) {
+  if (cache_) {
+    const auto bytes = cache_->get(key);
+    if (bytes && bytes->size() == kBytes) {
+      at::Tensor value = at::empty({1, kChannels, kGrid, kGrid}, at::kFloat);
+      std::memcpy(value.data_ptr(), bytes->data(), kBytes);
+      return value;
+    }
+  }
+  ++num_computed_;
+  const at::Tensor value = segmenter_.encode_frame(frame);
+  SONO_CHECK_EQ(value.nbytes(), kBytes);
+  if (cache_) {
+    cache_->put(key, {static_cast<const char*>(value.data_ptr()), kBytes});
+  }
+  return value;
+}
+
+}  // namespace sono

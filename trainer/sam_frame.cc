@@ -1,0 +1,94 @@
+#include "trainer/sam_frame.h"
+
+#include <algorithm>
+#include <opencv2/imgproc.hpp>
+
+#include "core/check.h"
+
+namespace sono {
+namespace {
+
+void check_grey(const cv::Mat& image) {
+  SONO_CHECK(image.type() == CV_8UC1 && !image.empty(),
+             "wants a grey 8-bit image, got OpenCV type " << image.type());
+}
+
+// fp32 [256, 256]: `image` (CV_32FC1, at most 256 x 256) with zeros around.
+at::Tensor padded(const cv::Mat& image) {
+  constexpr std::int64_t kSide = SamFrame::kSidePx;
+  at::Tensor out = at::zeros({kSide, kSide});
+  cv::Mat view(kSide, kSide, CV_32FC1, out.data_ptr<float>());
+  image.copyTo(view(cv::Rect(0, 0, image.cols, image.rows)));
+  return out;
+}
+
+}  // namespace
+
+SamFrame::SamFrame(cv::Size native_size) : native(native_size) {
+  const int longest = std::max(native.width, native.height);
+  SONO_CHECK(native.width > 0 && native.height > 0,
+             "an image of " << native.width << "x" << native.height);
+  scale = static_cast<double>(kSidePx) / longest;
+  size = {std::max(1, static_cast<int>(native.width * scale + 0.5)),
+          std::max(1, static_cast<int>(native.height * scale + 0.5))};
+}
+
+Box SamFrame::from_native(const Box& box) const {
+  return {box.x0 * scale, box.y0 * scale, box.x1 * scale, box.y1 * scale};
+}
+
+Box SamFrame::whole() const {
+  return {0, 0, static_cast<double>(size.width),
+          static_cast<double>(size.height)};
+}
+
+Box jittered(const Box& box, const Box& whole, Random& random, int max_px) {
+  const auto draw = [&] {
+    return static_cast<double>(random.below(std::uint64_t(max_px) + 1));
+  };
+  const double left = draw(), top = draw(), right = draw(), bottom = draw();
+  return {std::max(whole.x0, box.x0 - left), std::max(whole.y0, box.y0 - top),
+          std::min(whole.x1, box.x1 + right),
+          std::min(whole.y1, box.y1 + bottom)};
+}
+
+at::Tensor frame_image(const cv::Mat& image) {
+  check_grey(image);
+  cv::Mat small, stretched;
+  cv::resize(image, small, SamFrame(image.size()).size, 0, 0, cv::INTER_AREA);
+  double low = 0, high = 0;
+  cv::minMaxLoc(small, &low, &high);
+  small.convertTo(stretched, CV_32F);
+  stretched -= low;
+  stretched /= std::max(high - low, 1e-8);
+  constexpr std::int64_t kSide = SamFrame::kSidePx;
+  return padded(stretched).expand({1, 3, kSide, kSide});
+}
+
+at::Tensor frame_target(const cv::Mat& mask) {
+  check_grey(mask);
+  cv::Mat inside = mask > 0, small;
+  inside.convertTo(inside, CV_32F, 1.0 / 255);
+  cv::resize(inside, small, SamFrame(mask.size()).size, 0, 0, cv::INTER_AREA);
+  cv::threshold(small, small, 0.5, 1.0, cv::THRESH_BINARY);
+  return padded(small);
+}
+
+cv::Mat native_mask(const at::Tensor& logits, const SamFrame& frame) {
+  at::NoGradGuard no_grad;
+  constexpr std::int64_t kSide = SamFrame::kSidePx;
+  SONO_CHECK(
+      logits.dim() == 2 && logits.size(0) == kSide && logits.size(1) == kSide,
+      "logits are " << logits.sizes());
+  const at::Tensor cropped = logits.slice(0, 0, frame.size.height)
+                                 .slice(1, 0, frame.size.width)
+                                 .unsqueeze(0)
+                                 .unsqueeze(0);
+  const at::Tensor large = at::upsample_bilinear2d(
+      cropped, {frame.native.height, frame.native.width},
+      /*align_corners=*/false);
+  const at::Tensor inside = (large > 0).to(at::kByte).mul_(255).contiguous();
+  return cv::Mat(frame.native, CV_8UC1, inside.data_ptr()).clone();
+}
+
+}  // namespace sono

@@ -1,0 +1,57 @@
+#pragma once
+// The segmenter as the experiments see it: images and boxes in, masks out.
+// LiteMedSAM's encoder stays frozen; its mask decoder may be swapped for a
+// tuned one. One thread at a time.
+
+#include <filesystem>
+#include <memory>
+#include <opencv2/core.hpp>
+#include <string>
+
+#include "models/sam/lite_medsam.h"
+#include "trainer/sam_frame.h"
+
+namespace sono {
+
+class Segmenter {
+ public:
+  // Published weights (.pth or .safetensors); DataError naming the file when it
+  // is missing or does not fit.
+  static Segmenter load(const std::filesystem::path& weights);
+
+  // SHA-256 of the published weights' file.
+  const std::string& weights_hash() const { return weights_hash_; }
+
+  // CV_8UC1 [H, W] -> fp32 [1, 256, 64, 64]; some 0.5 s on one CPU core.
+  at::Tensor encode(const cv::Mat& image) const;
+  // The same for an image already in the frame, fp32 [1, 3, 256, 256].
+  at::Tensor encode_frame(const at::Tensor& frame) const;
+  // Mask logits fp32 [256, 256] of the frame for a box of the frame.
+  at::Tensor logits(const at::Tensor& embedding, const Box& frame_box) const;
+  // The mask on the native grid, CV_8UC1, 0 or 255.
+  cv::Mat predict(const at::Tensor& embedding, const Box& frame_box,
+                  cv::Size native) const;
+
+  // The box that the segmenter finds by itself, in the frame: that of its mask
+  // for the whole frame, or the whole frame when that mask is empty.
+  Box self_box(const at::Tensor& embedding, cv::Size native) const;
+
+  // Decoder weights: names start with "mask_decoder.".
+  StateDict decoder_state() const;
+  // A tuned decoder saved with save_safetensors(decoder_state()); strict.
+  void load_decoder(const std::filesystem::path& weights);
+  // Back to the published decoder, without gradients.
+  void reset_decoder();
+
+  LiteMedSam& model() { return *model_; }
+
+ private:
+  Segmenter() = default;
+  void set_decoder(const StateDict& state, const std::string& source);
+
+  std::unique_ptr<LiteMedSam> model_;
+  std::string weights_hash_;
+  StateDict published_decoder_;
+};
+
+}  // namespace sono
