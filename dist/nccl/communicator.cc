@@ -1,0 +1,179 @@
+#include "dist/nccl/communicator.h"
+
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <cuda_runtime_api.h>
+#include <nccl.h>
+
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+#include "core/error.h"
+
+namespace sono {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto kNap = std::chrono::microseconds(50);
+
+void check_nccl(ncclResult_t code, std::string_view operation) {
+  if (code == ncclSuccess || code == ncclInProgress) return;
+  throw CommError("NCCL: " + std::string(operation) + ": " +
+                  ncclGetErrorString(code));
+}
+
+void check_cuda(cudaError_t code, std::string_view operation) {
+  if (code == cudaSuccess) return;
+  throw CommError("CUDA: " + std::string(operation) + ": " +
+                  cudaGetErrorString(code));
+}
+
+// LibTorch's current stream, without linking its CUDA library.
+cudaStream_t current_stream(int device_index) {
+  const c10::impl::VirtualGuardImpl guard(at::kCUDA);
+  const c10::Stream stream = guard.getStream(
+      c10::Device(at::kCUDA, static_cast<c10::DeviceIndex>(device_index)));
+  return static_cast<cudaStream_t>(stream.native_handle());
+}
+
+// The id made by rank 0, on every rank.
+ncclUniqueId share_id(Communicator& bootstrap) {
+  ncclUniqueId id = {};
+  run_together(bootstrap, [&] {
+    if (bootstrap.rank() == 0) {
+      check_nccl(ncclGetUniqueId(&id), "ncclGetUniqueId");
+    }
+  });
+  const std::string text =
+      broadcast_string(bootstrap, std::string(id.internal, sizeof(id)));
+  std::memcpy(id.internal, text.data(), sizeof(id));
+  return id;
+}
+
+class CudaEvent {
+ public:
+  CudaEvent() {
+    check_cuda(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming),
+               "cudaEventCreate");
+  }
+  ~CudaEvent() { (void)cudaEventDestroy(event_); }
+  CudaEvent(const CudaEvent&) = delete;
+  CudaEvent& operator=(const CudaEvent&) = delete;
+  void record(cudaStream_t stream) {
+    check_cuda(cudaEventRecord(event_, stream), "cudaEventRecord");
+  }
+  bool reached() const {
+    const cudaError_t code = cudaEventQuery(event_);
+    if (code == cudaErrorNotReady) return false;
+    check_cuda(code, "cudaEventQuery");
+    return true;
+  }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
+class NcclCommunicator : public Communicator {
+ public:
+  NcclCommunicator(Communicator& bootstrap, int device_index,
+                   double deadline_seconds)
+      : rank_(bootstrap.rank()),
+        world_size_(bootstrap.world_size()),
+        device_index_(device_index),
+        deadline_(deadline_seconds) {
+    const ncclUniqueId id = share_id(bootstrap);
+    run_together(bootstrap, [&] {
+      check_cuda(cudaSetDevice(device_index), "cudaSetDevice");
+    });
+    ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+    config.blocking = 0;
+    try {
+      check_nccl(
+          ncclCommInitRankConfig(&comm_, world_size_, id, rank_, &config),
+          "ncclCommInitRankConfig");
+      wait_ready("NCCL start");
+    } catch (...) {
+      if (comm_ != nullptr) ncclCommAbort(comm_);
+      throw;
+    }
+  }
+
+  // Abort frees at once and, unlike destroy, waits for nobody; every exchange
+  // has been waited for by then.
+  ~NcclCommunicator() override { ncclCommAbort(comm_); }
+
+  int rank() const override { return rank_; }
+  int world_size() const override { return world_size_; }
+  std::string_view backend() const override { return "nccl"; }
+  at::DeviceType device_type() const override { return at::kCUDA; }
+
+ protected:
+  void do_exchange(const std::vector<at::Tensor>& send,
+                   const std::vector<at::Tensor>& receive,
+                   std::string_view operation) override {
+    const cudaStream_t stream = current_stream(device_index_);
+    check_nccl(ncclGroupStart(), operation);
+    for (int r = 0; r < world_size_; ++r) {
+      if (send[r].defined() && send[r].nbytes() > 0) {
+        check_nccl(ncclSend(send[r].const_data_ptr(), send[r].nbytes(),
+                            ncclUint8, r, comm_, stream),
+                   operation);
+      }
+      if (receive[r].defined() && receive[r].nbytes() > 0) {
+        check_nccl(ncclRecv(receive[r].data_ptr(), receive[r].nbytes(),
+                            ncclUint8, r, comm_, stream),
+                   operation);
+      }
+    }
+    check_nccl(ncclGroupEnd(), operation);
+    wait_ready(operation);
+    CudaEvent done;
+    done.record(stream);
+    poll(operation, [&] { return done.reached(); });
+  }
+
+ private:
+  // Until the communicator has taken what it was given.
+  void wait_ready(std::string_view operation) {
+    poll(operation, [] { return true; });
+  }
+
+  // Until NCCL is idle without error and `reached`; CommError past the
+  // deadline.
+  template <class Reached>
+  void poll(std::string_view operation, Reached&& reached) {
+    const auto start = Clock::now();
+    for (;;) {
+      ncclResult_t state = ncclSuccess;
+      check_nccl(ncclCommGetAsyncError(comm_, &state), operation);
+      check_nccl(state, operation);
+      if (state == ncclSuccess && reached()) return;
+      if (Clock::now() - start > deadline_) {
+        throw CommError("rank " + std::to_string(rank_) + " of " +
+                        std::to_string(world_size_) + " waited " +
+                        std::to_string(deadline_.count()) + " s in " +
+                        std::string(operation) + " for a peer or a device");
+      }
+      std::this_thread::sleep_for(kNap);
+    }
+  }
+
+  int rank_;
+  int world_size_;
+  int device_index_;
+  std::chrono::duration<double> deadline_;
+  ncclComm_t comm_ = nullptr;
+};
+
+}  // namespace
+
+bool nccl_available() { return true; }
+
+std::unique_ptr<Communicator> make_nccl_communicator(Communicator& bootstrap,
+                                                     int device_index,
+                                                     double deadline_seconds) {
+  return std::make_unique<NcclCommunicator>(bootstrap, device_index,
+                                            deadline_seconds);
+}
+
+}  // namespace sono

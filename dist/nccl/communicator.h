@@ -1,0 +1,21 @@
+#pragma once
+// Ranks with one GPU each; CUDA tensors, on LibTorch's current stream of the
+// current device. NCCL is started without blocking and polled, so that a rank
+// that never comes is a CommError and not a hang.
+
+#include <memory>
+
+#include "dist/communicator.h"
+
+namespace sono {
+
+// True when this program was built with NCCL and CUDA to link against.
+bool nccl_available();
+
+// `bootstrap` carries NCCL's id and stays with the caller. ConfigError where
+// the program was built without NCCL. `device_index` is this rank's GPU; no
+// two ranks may share one. All ranks of `bootstrap` must call.
+std::unique_ptr<Communicator> make_nccl_communicator(
+    Communicator& bootstrap, int device_index, double deadline_seconds = 600);
+
+}  // namespace sono
