@@ -40,6 +40,10 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> kCommands = {
       {"verify", "check shards and checkpoints against their checksums",
        verify_command},
+      {"inspect", "say what a folder or file is, and audit a cohort",
+       inspect_command},
+      {"phantom", "write a labelled phantom cohort in HC18's layout",
+       phantom_command},
   };
   return kCommands;
 }

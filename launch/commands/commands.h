@@ -10,6 +10,7 @@ namespace sono {
 using Arguments = std::vector<std::string>;
 
 int inspect_command(const Arguments& args);
+int phantom_command(const Arguments& args);
 int verify_command(const Arguments& args);
 
 }  // namespace sono

@@ -1,5 +1,6 @@
 #include "tests/launch/program.h"
 
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 
 #include <cstdio>
@@ -20,6 +21,18 @@ ProgramResult run_program(const std::string& arguments) {
   const int status = ::pclose(pipe);
   if (WIFEXITED(status)) result.exit_code = WEXITSTATUS(status);
   return result;
+}
+
+void expect_result(const std::string& arguments, int exit_code,
+                   const std::vector<std::string>& parts) {
+  const ProgramResult result = run_program(arguments);
+  EXPECT_EQ(result.exit_code, exit_code) << arguments << "\n" << result.output;
+  for (const auto& part : parts) {
+    EXPECT_NE(result.output.find(part), std::string::npos)
+        << "'" << part << "' is not in what `sonoforge " << arguments
+        << "` says:\n"
+        << result.output;
+  }
 }
 
 }  // namespace sono

@@ -2,6 +2,7 @@
 // Runs the built `sonoforge` as a user does.
 
 #include <string>
+#include <vector>
 
 namespace sono {
 
@@ -12,5 +13,9 @@ struct ProgramResult {
 
 // `arguments` as in a shell.
 ProgramResult run_program(const std::string& arguments);
+
+// gtest expectations: the exit code, and that the output holds each part.
+void expect_result(const std::string& arguments, int exit_code,
+                   const std::vector<std::string>& parts);
 
 }  // namespace sono

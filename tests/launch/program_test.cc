@@ -7,18 +7,6 @@
 namespace sono {
 namespace {
 
-void expect_result(const std::string& arguments, int exit_code,
-                   const std::vector<std::string>& parts) {
-  const ProgramResult result = run_program(arguments);
-  EXPECT_EQ(result.exit_code, exit_code) << arguments << "\n" << result.output;
-  for (const auto& part : parts) {
-    EXPECT_NE(result.output.find(part), std::string::npos)
-        << "'" << part << "' is not in what `sonoforge " << arguments
-        << "` says:\n"
-        << result.output;
-  }
-}
-
 TEST(Program, HelpListsEveryCommand) {
   std::vector<std::string> parts = {"usage: sonoforge COMMAND"};
   for (const Command& command : commands()) {
