@@ -61,10 +61,9 @@ std::filesystem::path temporary_name(const std::filesystem::path& path) {
   static std::atomic<int> counter{0};
   char host[64] = "host";
   (void)::gethostname(host, sizeof(host) - 1);
-  return path.parent_path() /
-         ("." + path.filename().string() + "." + host + "." +
-          std::to_string(::getpid()) + "." + std::to_string(counter++) +
-          ".tmp");
+  return path.parent_path() / ("." + path.filename().string() + "." + host +
+                               "." + std::to_string(::getpid()) + "." +
+                               std::to_string(counter++) + ".tmp");
 }
 
 void commit_file(const std::filesystem::path& temporary,

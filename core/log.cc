@@ -15,7 +15,8 @@ void configure_log(std::string_view level, int rank) {
     throw ConfigError("log level '" + std::string(level) +
                       "' is not one of debug, info, warn, error, off");
   }
-  const std::string who = rank == 0 ? "" : "[rank " + std::to_string(rank) + "] ";
+  const std::string who =
+      rank == 0 ? "" : "[rank " + std::to_string(rank) + "] ";
   logger->set_pattern("%H:%M:%S %L " + who + "%v");
   logger->set_level(rank == 0 ? parsed : std::max(parsed, spdlog::level::warn));
   spdlog::set_default_logger(logger);

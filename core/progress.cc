@@ -50,7 +50,8 @@ std::string Progress::line(std::int64_t done, const std::string& note) const {
     std::snprintf(text, sizeof(text), "  %.3g %s/s", rate, unit_.c_str());
     out += text;
     if (done < total_) {
-      out += "  ETA " + duration_text(static_cast<double>(total_ - done) / rate);
+      out +=
+          "  ETA " + duration_text(static_cast<double>(total_ - done) / rate);
     }
   }
   return note.empty() ? out : out + "  " + note;

@@ -108,11 +108,12 @@ std::uint64_t permuted_index(std::uint64_t index, std::uint64_t size,
   do {
     std::uint64_t left = index >> half_bits, right = index & mask;
     for (std::uint32_t round = 0; round < 6; ++round) {
-      const auto block = philox4x32({static_cast<std::uint32_t>(right), round,
-                                     static_cast<std::uint32_t>(key.high),
-                                     static_cast<std::uint32_t>(key.high >> 32)},
-                                    {static_cast<std::uint32_t>(key.low),
-                                     static_cast<std::uint32_t>(key.low >> 32)});
+      const auto block =
+          philox4x32({static_cast<std::uint32_t>(right), round,
+                      static_cast<std::uint32_t>(key.high),
+                      static_cast<std::uint32_t>(key.high >> 32)},
+                     {static_cast<std::uint32_t>(key.low),
+                      static_cast<std::uint32_t>(key.low >> 32)});
       const std::uint64_t next = left ^ (block[0] & mask);
       left = right;
       right = next;

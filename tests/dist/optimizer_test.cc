@@ -7,11 +7,11 @@
 
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/random.h"
-#include "nlohmann/json.hpp"
 
 namespace sono {
 namespace {

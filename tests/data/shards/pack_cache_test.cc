@@ -11,7 +11,7 @@
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/hash.h"
-#include "temporary_folder.h"
+#include "tests/data/shards/temporary_folder.h"
 
 namespace sono {
 namespace {

@@ -11,8 +11,8 @@
 #include "core/random.h"
 #include "data/lease.h"
 #include "data/shards/reader.h"
-#include "made_samples.h"
-#include "temporary_folder.h"
+#include "tests/data/shards/made_samples.h"
+#include "tests/data/shards/temporary_folder.h"
 
 namespace sono {
 namespace {

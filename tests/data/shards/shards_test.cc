@@ -8,8 +8,8 @@
 #include "core/hash.h"
 #include "data/shards/reader.h"
 #include "data/shards/tar.h"
-#include "made_samples.h"
-#include "temporary_folder.h"
+#include "tests/data/shards/made_samples.h"
+#include "tests/data/shards/temporary_folder.h"
 
 namespace sono {
 namespace {

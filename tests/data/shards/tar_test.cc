@@ -10,7 +10,7 @@
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/hash.h"
-#include "temporary_folder.h"
+#include "tests/data/shards/temporary_folder.h"
 
 namespace sono {
 namespace {
@@ -44,7 +44,8 @@ void write_foreign(const std::filesystem::path& path, const std::string& name,
 TEST(Tar, BytesDependOnMembersAlone) {
   EXPECT_EQ(sha256_hex(two_members()), sha256_hex(two_members()));
   // Fixed for ever: a change here would change every published shard.
-  EXPECT_EQ(sha256_hex(two_members()), "718cca747f5783d8d2df934b03874297bc6b365490227c0d16658f08e14656fe");
+  EXPECT_EQ(sha256_hex(two_members()),
+            "718cca747f5783d8d2df934b03874297bc6b365490227c0d16658f08e14656fe");
 }
 
 TEST(Tar, OffsetsPointAtTheData) {
