@@ -48,7 +48,8 @@ int phantom_command(const Arguments& args) {
   describe(line.config(), cohort.phantom);
   if (!line.parse(args)) return 0;
   line.load_config();
-  if (out.empty()) throw ConfigError("--out DIR is missing: the folder to write");
+  if (out.empty())
+    throw ConfigError("--out DIR is missing: the folder to write");
   check_range("--count", static_cast<double>(cohort.count), 1, 1e6);
   check_choice("--annotation", annotation, {"outline", "filled"});
   if (annotation == "filled") cohort.annotation = AnnotationKind::kFilled;
