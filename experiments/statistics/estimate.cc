@@ -93,7 +93,8 @@ Estimate estimate_mean(std::span<const Observation> observations,
   Estimate estimate;
   estimate.num_observations = static_cast<int>(values.size());
   estimate.num_clusters = static_cast<int>(cluster_means.size());
-  estimate.num_seeds = static_cast<int>(seed_means.size());
+  const bool has_seeds = seed_means.size() > 1 || !ordered.front().seed.empty();
+  estimate.num_seeds = has_seeds ? static_cast<int>(seed_means.size()) : 0;
   estimate.mean = mean_of(values);
   estimate.sd = deviation_of(values);
   estimate.cluster_mean = mean_of(cluster_means);

@@ -44,7 +44,7 @@ struct IntervalOptions {
 struct Estimate {
   int num_observations = 0;
   int num_clusters = 0;
-  int num_seeds = 0;
+  int num_seeds = 0;        // 0 when no observation has one
   double mean = 0;          // over observations
   double sd = 0;            // of observations, n - 1; 0 for one
   double cluster_mean = 0;  // mean over clusters of their means
