@@ -67,7 +67,9 @@ class Loop {
     load_checkpoint(comm_, found->path, arena_);
     state_ = found->state;
     optimizer_.state = state_.optimizer;
-    log_info("going on from " + found->path.string());
+    if (comm_.rank() == 0) {
+      log_info("going on from " + found->path.string());
+    }
   }
 
   void save() {

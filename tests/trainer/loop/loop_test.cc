@@ -1,6 +1,7 @@
 // The training loop on a small network: the same bytes on any number of ranks,
 // after any interruption. Under mpirun the same hash is asked of processes.
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <cstdio>
