@@ -29,9 +29,9 @@ struct GeneratedPair {
 struct GeneratorConditions {
   const EllipsePrior* outlines = nullptr;  // concat, without `start`
   // Drawn from evenly; repeat an entry to weigh it. Empty: class 0.
-  std::vector<std::int64_t> class_ids;
+  std::vector<std::int64_t> class_ids{};
   // SDEdit: pair i begins from this image and keeps its mask and class.
-  std::function<DiffusionExample(std::int64_t index)> start;
+  std::function<DiffusionExample(std::int64_t index)> start{};
   double start_strength = 0.5;  // (0, 1]; 1 keeps nothing of the image
 };
 
