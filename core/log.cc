@@ -3,6 +3,8 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "core/error.h"
 
 namespace sono {
@@ -20,6 +22,11 @@ void configure_log(std::string_view level, int rank) {
   logger->set_pattern("%H:%M:%S %L " + who + "%v");
   logger->set_level(rank == 0 ? parsed : std::max(parsed, spdlog::level::warn));
   spdlog::set_default_logger(logger);
+}
+
+void configure_log(int rank) {
+  const char* level = std::getenv("SONO_LOG");
+  configure_log(level ? level : "info", rank);
 }
 
 bool on_terminal() { return ::isatty(STDERR_FILENO) == 1; }

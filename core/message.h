@@ -10,6 +10,9 @@ namespace sono {
 // ranks other than 0. Called by main, and again once the rank is known.
 void configure_log(std::string_view level, int rank);
 
+// The same with the level of the environment variable SONO_LOG, else "info".
+void configure_log(int rank);
+
 // True when standard error is a terminal.
 bool on_terminal();
 

@@ -1,8 +1,8 @@
 #include "data/cohort.h"
 
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cmath>
 #include <cstdio>
 #include <utility>
@@ -22,8 +22,8 @@ std::string size_text(const cv::Mat& image) {
   return std::to_string(image.cols) + "x" + std::to_string(image.rows);
 }
 
-cv::Mat load_mask(const CohortEntry& entry, const cv::Mat& image,
-                  MaskPolicy policy) {
+FilledMask load_mask(const CohortEntry& entry, const cv::Mat& image,
+                     MaskPolicy policy) {
   const std::string name = entry.mask_path.string();
   const cv::Mat annotation = read_image(entry.mask_path);
   if (annotation.size() != image.size()) {
@@ -35,13 +35,7 @@ cv::Mat load_mask(const CohortEntry& entry, const cv::Mat& image,
   if (cv::countNonZero(filled.mask) == 0) {
     throw DataError(name + ": empty mask; annotate the image or remove it");
   }
-  if (filled.kind == MaskKind::kOpenOutline) {
-    spdlog::warn(
-        "{}: outline not closed (gap of {:.0f} px); an ellipse was "
-        "fitted to it (data.mask=strict refuses it)",
-        name, filled.gap_px);
-  }
-  return filled.mask;
+  return filled;
 }
 
 // Numbers as text that reads the same on every machine.
@@ -111,7 +105,9 @@ Sample Cohort::load(std::size_t index) const {
   static_cast<SampleInfo&>(sample) = source.info;
   sample.image = read_image(source.image_path);
   if (!source.mask_path.empty()) {
-    sample.mask = load_mask(source, sample.image, policy_);
+    FilledMask filled = load_mask(source, sample.image, policy_);
+    sample.mask = std::move(filled.mask);
+    sample.open_gap_px = filled.gap_px;
   }
   return sample;
 }
@@ -150,7 +146,15 @@ Cohort open_cohort(const std::string& name, const std::filesystem::path& dir,
 
 void check_cohort(const Cohort& cohort) {
   for (std::size_t i = 0; i < cohort.size(); ++i) {
-    check_circumference(cohort.load(i));
+    const Sample sample = cohort.load(i);
+    if (sample.open_gap_px > 0) {
+      log_warning(cohort.entry(i).mask_path.string() +
+                  ": outline not closed (gap of " +
+                  std::to_string(std::lround(sample.open_gap_px)) +
+                  " px); an ellipse was fitted to it (data.mask=strict refuses "
+                  "it)");
+    }
+    check_circumference(sample);
   }
 }
 

@@ -48,8 +48,8 @@ class Cohort {
   const CohortEntry& entry(std::size_t index) const;
   const SampleInfo& info(std::size_t index) const { return entry(index).info; }
 
-  // Reads image and mask (filled). A warning says when an ellipse stands in
-  // for an open outline. DataError naming the file: unreadable, mask of
+  // Reads image and mask (filled; an ellipse may stand in for an open outline,
+  // see Sample::open_gap_px). DataError naming the file: unreadable, mask of
   // another size, empty mask, open outline under "strict".
   Sample load(std::size_t index) const;
 
@@ -74,7 +74,7 @@ class Cohort {
 Cohort open_cohort(const std::string& name, const std::filesystem::path& dir,
                    const CohortConfig& config = {});
 
-// Loads every image; throws DataError at the first that `load` or
+// Loads every image, warns of open outlines; throws DataError at the first that `load` or
 // `check_circumference` refuses. Seconds per thousand images.
 void check_cohort(const Cohort& cohort);
 

@@ -21,6 +21,9 @@ struct SampleInfo {
 struct Sample : SampleInfo {
   cv::Mat image;  // CV_8UC1 [H, W], native grid
   cv::Mat mask;   // CV_8UC1 [H, W], 0 or 255, filled; empty() without label
+  // The gap of an outline that was not closed, where an ellipse stands in for
+  // it; else 0.
+  double open_gap_px = 0;
 };
 
 }  // namespace sono

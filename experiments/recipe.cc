@@ -5,6 +5,8 @@
 
 #include "core/error.h"
 #include "data/phantom/phantom.h"
+#include "data/phantom/scanner.h"
+#include "experiments/diffusion_examples.h"
 
 namespace sono {
 namespace {
@@ -32,7 +34,7 @@ void describe_data(OptionTable& table, DataConfig& data) {
 }
 
 void describe_experiment(OptionTable& table, ExperimentConfig& config) {
-  table.add("experiment.title", &config.title, kPlace, "title of the report");
+  table.add("experiment.title", &config.title, kResult, "title of the report");
   table.add("experiment.n_real", &config.n_real, kResult,
             "numbers of real training images, e.g. 5,20; subsets are nested");
   table.add("experiment.arms", &config.arms, kResult,
@@ -108,7 +110,7 @@ void validate_experiment(const ExperimentConfig& config) {
     check_choice("experiment.prompts", prompt, {"gt-box", "frame", "self"});
   }
   for (const auto& style : config.phantom_styles) {
-    check_choice("experiment.phantom_styles", style, phantom_styles());
+    check_choice("experiment.phantom_styles", style, scanner_style_names());
   }
   check_range("experiment.seeds", config.seeds, 1, 1000);
   check_range("experiment.draws", config.draws, 1, 1000);
@@ -136,7 +138,15 @@ bool Recipe::has_arm(const std::string& arm) const {
 void Recipe::validate() const {
   validate_data(data);
   validate_experiment(experiment);
-  diffusion.validate();
+  diffusion.validate("diffusion");
+  const int classes = class_count(experiment);
+  if (diffusion.num_classes != 0 && diffusion.num_classes != classes) {
+    throw ConfigError("option diffusion.num_classes must be 0 (no classes) or " +
+                      std::to_string(classes) +
+                      " (4 trimesters, unknown included, of each phantom style "
+                      "and of the training cohort)");
+  }
+  check_range("generate.samples_per_shard", generate.samples_per_shard, 1, 1e6);
   pretrain.validate("pretrain");
   adapt.validate("adapt");
   segment.validate("segment");
@@ -147,11 +157,13 @@ void Recipe::validate() const {
 void describe(OptionTable& table, Recipe& recipe) {
   describe_data(table, recipe.data);
   describe_experiment(table, recipe.experiment);
-  describe(table, recipe.diffusion);
+  describe(table, "diffusion", recipe.diffusion);
   describe(table, "pretrain", recipe.pretrain);
   describe(table, "adapt", recipe.adapt);
   describe(table, "segment", recipe.segment);
   describe(table, recipe.gate);
+  table.add("generate.samples_per_shard", &recipe.generate.samples_per_shard,
+            kResult, "synthetic pairs in one shard (one tar file)");
   describe_place(table, recipe.place);
 }
 

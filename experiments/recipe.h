@@ -46,6 +46,11 @@ struct ExperimentConfig {
   bool smoke_test = false;  // the report says that the diffusion proves nothing
 };
 
+// [generate] How the synthetic pairs are stored.
+struct GenerateConfig {
+  int samples_per_shard = 16;
+};
+
 // [place] Where things lie; never part of a result.
 struct PlaceConfig {
   std::string weights;  // LiteMedSAM; empty: .deps/weights beside the program
@@ -61,6 +66,7 @@ struct Recipe {
   TrainConfig adapt;
   TrainConfig segment;
   GateConfig gate;
+  GenerateConfig generate;
   PlaceConfig place;
 
   // Throws ConfigError naming the option that is out of range or missing.

@@ -5,7 +5,7 @@
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/hash.h"
-#include "core/log.h"
+#include "core/message.h"
 #include "core/progress.h"
 
 namespace sono {
@@ -45,7 +45,7 @@ StageResult StageRunner::run(
     return result;
   }
 
-  spdlog::info("stage {}", name);
+  log_info("stage " + name);
   const auto start = std::chrono::steady_clock::now();
   if (comm_.rank() == 0) make_directories(result.dir);
   comm_.barrier();
@@ -63,7 +63,7 @@ StageResult StageRunner::run(
                {"stage", name},
                {"seconds", seconds.count()},
                {"dir", result.dir.string()}});
-  spdlog::info("stage {} done in {}", name, duration_text(seconds.count()));
+  log_info("stage " + name + " done in " + duration_text(seconds.count()));
   ++done_;
   return result;
 }

@@ -1,9 +1,11 @@
 #include "experiments/study.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "core/error.h"
-#include "core/log.h"
+#include "core/message.h"
+#include "core/random.h"
 #include "data/phantom/phantom.h"
 #include "data/phantom/write_cohort.h"
 #include "data/split.h"
@@ -14,41 +16,40 @@ namespace {
 constexpr std::string_view kPhantomPrefix = "phantom:";
 
 // Seeds of phantom cohorts lie apart from those of the pretraining phantoms.
-PhantomConfig phantom_config(const std::string& name, const std::string& style,
-                             std::uint64_t split_seed) {
-  PhantomConfig config;
-  config.style = style;
-  config.seed = make_key("study.phantom." + name, split_seed).low;
-  config.validate();
-  return config;
+PhantomCohort phantom_cohort(const std::string& name, const std::string& style,
+                             const DataConfig& data) {
+  PhantomCohort cohort;
+  cohort.phantom.style = style;
+  cohort.phantom.seed = make_key("study.phantom." + name, data.split_seed).low;
+  cohort.phantom.validate();
+  cohort.count = static_cast<std::uint64_t>(data.phantom_count);
+  return cohort;
 }
 
-std::filesystem::path make_phantom_cohort(const std::string& name,
-                                          const std::string& style,
-                                          const DataConfig& data,
+std::filesystem::path make_phantom_cohort(const PhantomCohort& cohort,
+                                          const std::string& name,
                                           Communicator& comm,
                                           StageRunner& stages) {
-  const PhantomConfig config = phantom_config(name, style, data.split_seed);
-  const nlohmann::json inputs = {{"style", style},
-                                 {"seed", config.seed},
-                                 {"count", data.phantom_count},
+  const nlohmann::json inputs = {{"style", cohort.phantom.style},
+                                 {"seed", cohort.phantom.seed},
+                                 {"count", cohort.count},
                                  {"version", kPhantomVersion}};
-  return stages
-      .run("phantom-" + name, inputs,
-           [&](const std::filesystem::path& dir) {
-             const auto n = data.phantom_count;
-             run_together(comm, [&] {
-               write_phantom_cohort(
-                   config, n, dir,
-                   split_point(n, comm.world_size(), comm.rank()),
-                   split_point(n, comm.world_size(), comm.rank() + 1));
-             });
-             run_together(comm, [&] {
-               if (comm.rank() == 0) write_phantom_tables(config, n, dir);
-             });
-             return nlohmann::json{{"images", n}};
-           })
-      .dir;
+  const auto work = [&](const std::filesystem::path& dir) {
+    const auto part = [&](int rank) {
+      return static_cast<std::uint64_t>(
+          split_point(static_cast<std::int64_t>(cohort.count),
+                      comm.world_size(), rank));
+    };
+    run_together(comm, [&] {
+      write_phantom_images(cohort, dir, part(comm.rank()),
+                           part(comm.rank() + 1));
+    });
+    run_together(comm, [&] {
+      if (comm.rank() == 0) write_phantom_tables(cohort, dir);
+    });
+    return nlohmann::json{{"images", cohort.count}};
+  };
+  return stages.run("phantom-" + name, inputs, work).dir;
 }
 
 }  // namespace
@@ -77,8 +78,10 @@ StudyCohort Study::open(const std::string& name, const std::string& source,
   std::filesystem::path dir = source;
   if (source.starts_with(kPhantomPrefix)) {
     entry.phantom = true;
-    dir = make_phantom_cohort(name, source.substr(kPhantomPrefix.size()),
-                              recipe_.data, comm, stages);
+    dir = make_phantom_cohort(
+        phantom_cohort(name, source.substr(kPhantomPrefix.size()),
+                       recipe_.data),
+        name, comm, stages);
   }
   entry.cohort = std::make_unique<Cohort>(open_cohort(name, dir));
   if (!entry.cohort->has_masks()) {
@@ -86,9 +89,9 @@ StudyCohort Study::open(const std::string& name, const std::string& source,
                     " has no masks, so there is no Dice to compute; leave it "
                     "out of data.cohorts");
   }
-  check_same(comm, "the files of cohort " + name,
-             entry.cohort->content_hash());
-  stages.run("check-" + name, {{"content", entry.cohort->content_hash()}},
+  entry.content_hash = entry.cohort->content_hash();
+  check_same(comm, "the files of cohort " + name, entry.content_hash);
+  stages.run("check-" + name, {{"content", entry.content_hash}},
              [&](const std::filesystem::path&) {
                run_together(comm, [&] {
                  if (comm.rank() == 0) check_cohort(*entry.cohort);
@@ -111,8 +114,9 @@ void Study::split(StudyCohort& entry) const {
   }
   const auto limit = static_cast<std::size_t>(data.test_limit);
   if (limit > 0 && entry.test.size() > limit) entry.test.resize(limit);
-  spdlog::info("cohort {}: {} training images, {} test images", entry.name,
-               entry.train.size(), entry.test.size());
+  log_info("cohort " + entry.name + ": " + std::to_string(entry.train.size()) +
+           " training images, " + std::to_string(entry.test.size()) +
+           " test images");
 }
 
 const StudyCohort& Study::training() const {
@@ -131,7 +135,7 @@ nlohmann::json Study::subset_inputs(int n_real, std::uint64_t seed) const {
   for (std::size_t i : subset(n_real, seed)) {
     ids.push_back(training().cohort->info(i).id);
   }
-  return {{"cohort", training().cohort->content_hash()}, {"images", ids}};
+  return {{"cohort", training().content_hash}, {"images", ids}};
 }
 
 }  // namespace sono

@@ -13,6 +13,7 @@ namespace sono {
 struct StudyCohort {
   std::string name;
   std::unique_ptr<Cohort> cohort;
+  std::string content_hash;
   std::vector<std::size_t> train;  // empty but for the training cohort
   std::vector<std::size_t> test;
   bool phantom = false;

@@ -38,6 +38,8 @@ const Command& find_command(const std::string& name) {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> kCommands = {
+      {"run", "run a whole recipe, resumable, on any number of ranks",
+       run_command},
       {"verify", "check shards and checkpoints against their checksums",
        verify_command},
       {"inspect", "say what a folder or file is, and audit a cohort",

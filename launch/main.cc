@@ -1,7 +1,6 @@
 // `sonoforge`: runs one subcommand. Errors are caught here and nowhere else.
 
 #include <cstdio>
-#include <cstdlib>
 #include <new>
 
 #include "core/error.h"
@@ -20,8 +19,7 @@ int fail(const char* message, int exit_code) {
 
 int main(int argc, char** argv) {
   try {
-    const char* level = std::getenv("SONO_LOG");
-    sono::configure_log(level ? level : "info", 0);
+    sono::configure_log(/*rank=*/0);
     return sono::run_command_line({argv + 1, argv + argc});
   } catch (const sono::Error& error) {
     return fail(error.what(), error.exit_code());

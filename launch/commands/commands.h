@@ -11,6 +11,7 @@ using Arguments = std::vector<std::string>;
 
 int inspect_command(const Arguments& args);
 int phantom_command(const Arguments& args);
+int run_command(const Arguments& args);
 int verify_command(const Arguments& args);
 
 }  // namespace sono

@@ -1,0 +1,158 @@
+#include "experiments/evaluation/worker.h"
+
+#include "core/atomic_file.h"
+#include "core/hash.h"
+#include "core/progress.h"
+#include "data/lease.h"
+#include "experiments/metrics/score.h"
+#include "experiments/run_folder.h"
+
+namespace sono {
+namespace {
+
+// Goes up when the meaning of a row changes.
+constexpr int kEvaluationVersion = 1;
+
+struct EvaluationCell {
+  const Candidate* candidate;
+  const StudyCohort* cohort;
+  std::string prompt;
+  int draw;
+  std::filesystem::path file;  // the result, named by the hash of its inputs
+};
+
+std::string cell_key(const RunContext& context, const Candidate& candidate,
+                     const StudyCohort& entry, const std::string& prompt,
+                     int draw) {
+  std::vector<std::string> images;
+  for (std::size_t i : entry.test) images.push_back(entry.cohort->info(i).id);
+  const nlohmann::json inputs = {
+      {"version", kEvaluationVersion},
+      {"config", config_hash(context.options)},
+      {"arm", candidate.arm},
+      {"n_real", candidate.n_real.value_or(-1)},
+      {"seed", candidate.seed.value_or(-1)},
+      {"checkpoint", candidate.checkpoint_hash},
+      {"cohort", entry.name},
+      {"content", entry.content_hash},
+      {"images", images},
+      {"prompt", prompt},
+      {"draw", draw},
+      {"machine", context.machine}};
+  return sha256_hex(inputs.dump()).substr(0, 24);
+}
+
+std::vector<EvaluationCell> cells_of(const RunContext& context,
+                                     const Study& study,
+                                     const std::vector<Candidate>& candidates,
+                                     const std::filesystem::path& dir) {
+  const ExperimentConfig& config = context.recipe.experiment;
+  std::vector<EvaluationCell> cells;
+  for (const Candidate& candidate : candidates) {
+    for (const StudyCohort& entry : study.cohorts()) {
+      for (const auto& prompt : config.prompts) {
+        if (!candidate.answers(prompt)) continue;
+        // Only the jitter of the box varies from draw to draw.
+        const int draws = prompt == "gt-box" ? config.draws : 1;
+        for (int draw = 0; draw < draws; ++draw) {
+          const auto key = cell_key(context, candidate, entry, prompt, draw);
+          cells.push_back(
+              {&candidate, &entry, prompt, draw, dir / (key + ".csv")});
+        }
+      }
+    }
+  }
+  return cells;
+}
+
+// What all rows of a cell share.
+Case row_of(const RunContext& context, const EvaluationCell& cell) {
+  const Candidate& candidate = *cell.candidate;
+  Case row;
+  row.config_hash = config_hash(context.options);
+  row.run_id = row.config_hash.substr(0, 12);
+  row.recipe = context.recipe.experiment.title;
+  row.arm = candidate.arm;
+  if (candidate.n_real) row.train_cohort = context.recipe.data.train;
+  row.n_real = candidate.n_real;
+  row.n_synthetic = candidate.n_synthetic;
+  row.subset_seed = row.train_seed = candidate.seed;
+  if (!candidate.generator_hash.empty()) row.generator_seed = candidate.seed;
+  row.generator_hash = candidate.generator_hash;
+  row.checkpoint_hash = candidate.checkpoint_hash;
+  row.updates = candidate.updates;
+  row.train_prompt = candidate.train_prompt;
+  row.prompt = cell.prompt;
+  row.draw = cell.draw;
+  row.jitter_px = cell.prompt == "gt-box" ? kBoxJitterPx : 0;
+  row.cohort = cell.cohort->name;
+  return row;
+}
+
+void describe_image(const Sample& sample, Case& row) {
+  row.exam = sample.exam;
+  row.patient = sample.patient;
+  row.stratum = stratum(sample.hc_reference_mm);
+  row.image = sample.id;
+  if (sample.spacing_x_mm > 0) {
+    row.spacing_x = sample.spacing_x_mm;
+    row.spacing_y = sample.spacing_y_mm;
+  }
+  if (sample.hc_reference_mm > 0) row.hc_reference_mm = sample.hc_reference_mm;
+}
+
+std::vector<Case> score_cell(const RunContext& context,
+                             const EvaluationCell& cell, Predictor& predictor) {
+  std::vector<Case> rows;
+  for (std::size_t i : cell.cohort->test) {
+    const Sample sample = cell.cohort->cohort->load(i);
+    const PromptedMask prediction =
+        predictor.predict(*cell.candidate, sample, cell.prompt, cell.draw);
+    Case row = row_of(context, cell);
+    describe_image(sample, row);
+    row.x0 = prediction.box.x0;
+    row.y0 = prediction.box.y0;
+    row.x1 = prediction.box.x1;
+    row.y1 = prediction.box.y1;
+    score_case(prediction.mask, sample.mask, row);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::vector<Case> evaluate(const RunContext& context, const Study& study,
+                           const std::vector<Candidate>& candidates,
+                           Predictor& predictor,
+                           const std::filesystem::path& dir) {
+  const auto cells = cells_of(context, study, candidates, dir);
+  run_together(context.comm, [&] { make_directories(dir); });
+  Progress progress("evaluate", static_cast<std::int64_t>(cells.size()),
+                    "cells", context.rank_zero());
+  LeasedWork work;
+  work.items = static_cast<std::int64_t>(cells.size());
+  work.is_done = [&](std::int64_t i) {
+    return std::filesystem::exists(cells[i].file);
+  };
+  work.work = [&](std::int64_t i) {
+    write_cases(cells[i].file, score_cell(context, cells[i], predictor));
+  };
+  work.lease_folder = dir / "leases";
+  work.first_item =
+      first_item_of(work.items, context.comm.rank(), context.comm.world_size());
+  work.should_stop = [&] { return context.stop.requested(); };
+  work.on_progress = [&](std::int64_t done) { progress.update(done); };
+  run_together(context.comm, [&] { run_leased_work(work, LeaseConfig()); });
+  progress.finish();
+
+  std::vector<Case> rows;
+  run_together(context.comm, [&] {
+    for (const auto& cell : cells) {
+      for (auto& row : read_cases(cell.file)) rows.push_back(std::move(row));
+    }
+  });
+  return rows;
+}
+
+}  // namespace sono

@@ -1,0 +1,22 @@
+#pragma once
+// Evaluation workers. The work is cut into cells (candidate, cohort, prompt,
+// draw); a worker leases one, scores every test image and writes one file by
+// rename. Any number of workers may come and go; no server is needed.
+
+#include <vector>
+
+#include "experiments/evaluation/predictor.h"
+#include "experiments/report/cases.h"
+#include "experiments/run_context.h"
+#include "experiments/study.h"
+
+namespace sono {
+
+// Scores all cells that are missing under `dir` and returns the rows of all.
+// All ranks must call; each is one worker.
+std::vector<Case> evaluate(const RunContext& context, const Study& study,
+                           const std::vector<Candidate>& candidates,
+                           Predictor& predictor,
+                           const std::filesystem::path& dir);
+
+}  // namespace sono

@@ -1,0 +1,22 @@
+#pragma once
+// Runs a recipe: cohorts, generators, synthetic pairs, tuned segmenters,
+// evaluation, report. Read this to see the whole loop.
+
+#include "experiments/run_context.h"
+
+namespace sono {
+
+struct RunOutcome {
+  std::filesystem::path report;  // report.html
+  std::string table;             // the text table for the terminal
+  int stages_done = 0;
+  int stages_skipped = 0;
+};
+
+// All ranks must call. Errors: those of sono::Error; StopRequested after all
+// ranks saved. Run it again to go on.
+RunOutcome run_recipe(const Recipe& recipe, const OptionTable& options,
+                      const std::filesystem::path& out, bool update,
+                      Communicator& comm, const StopSignal& stop);
+
+}  // namespace sono

@@ -1,0 +1,28 @@
+#pragma once
+// What every stage of a run needs. All references outlive the run.
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/json_lines.h"
+#include "dist/communicator.h"
+#include "dist/stop_signal.h"
+#include "experiments/recipe.h"
+#include "experiments/stage.h"
+
+namespace sono {
+
+struct RunContext {
+  const Recipe& recipe;
+  const OptionTable& options;  // bound to `recipe`
+  Communicator& comm;
+  StageRunner& stages;
+  const StopSignal& stop;
+  JsonLines& log;
+  std::filesystem::path out;
+  nlohmann::json machine;  // machine_kind()
+
+  bool rank_zero() const { return comm.rank() == 0; }
+};
+
+}  // namespace sono

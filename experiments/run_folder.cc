@@ -1,0 +1,78 @@
+#include "experiments/run_folder.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <torch/version.h>
+
+#include "core/atomic_file.h"
+#include "core/error.h"
+#include "core/hash.h"
+
+namespace sono {
+namespace {
+
+// "  name: old -> new" for each result option that differs.
+std::string differences(const nlohmann::json& old_options,
+                        const nlohmann::json& new_options) {
+  std::string text;
+  for (const auto& [name, value] : new_options.items()) {
+    const auto before = old_options.value(name, std::string("(absent)"));
+    if (before != value) {
+      text += "\n  " + name + ": " + before + " -> " + value.get<std::string>();
+    }
+  }
+  return text;
+}
+
+void check_same_config(const std::filesystem::path& file,
+                       const nlohmann::json& options) {
+  std::string changed;
+  try {
+    const auto run = nlohmann::json::parse(read_file(file));
+    changed = differences(run.at("options"), options);
+  } catch (const nlohmann::json::exception&) {
+    throw DataError(file.string() + ": not a run record; choose another --out");
+  }
+  if (!changed.empty()) {
+    throw ConfigError(file.parent_path().string() +
+                      ": made by another config; choose another --out, or add "
+                      "--update to redo the stages that changed:" + changed);
+  }
+}
+
+}  // namespace
+
+nlohmann::json machine_kind() {
+  return {{"device", "cpu"},
+          {"cpu_capability", at::get_cpu_capability()},
+          {"libtorch", TORCH_VERSION},
+          {"threads", at::get_num_threads()}};
+}
+
+std::string config_hash(const OptionTable& table) {
+  return sha256_hex(table.results().dump());
+}
+
+void open_run_folder(const std::filesystem::path& dir, const OptionTable& table,
+                     bool update, Communicator& comm) {
+  check_same(comm, "the config", config_hash(table));
+  check_same(comm, "the kind of machine", machine_kind().dump());
+  run_together(comm, [&] {
+    if (comm.rank() != 0) return;
+    make_directories(dir);
+    const auto file = dir / "run.json";
+    const nlohmann::json options = table.results();
+    if (std::filesystem::exists(file) && !update) {
+      check_same_config(file, options);
+    }
+    const nlohmann::json run = {{"options", options},
+                                {"config_hash", config_hash(table)},
+                                {"version", SONO_VERSION},
+                                {"machine", machine_kind()},
+                                {"world_size", comm.world_size()}};
+    write_file_atomic(dir / "config.ini", table.ini());
+    write_file_atomic(file, run.dump(1) + "\n");
+  });
+}
+
+}  // namespace sono

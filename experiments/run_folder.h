@@ -1,0 +1,27 @@
+#pragma once
+// The folder of one run: config.ini, run.json, log.jsonl, stages/, evaluation/,
+// cases.csv, summary.json, report.html.
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/option.h"
+#include "dist/communicator.h"
+
+namespace sono {
+
+// Makes the folder, or takes one made by the same result options. A folder made
+// by another config is a ConfigError that lists the options that differ, unless
+// `update` is set: then the stages that changed are redone. All ranks must call.
+void open_run_folder(const std::filesystem::path& dir, const OptionTable& table,
+                     bool update, Communicator& comm);
+
+// What a result depends on beside config and data: device kind, CPU capability,
+// LibTorch version, threads a rank. Equal bits are promised between machines of
+// one kind.
+nlohmann::json machine_kind();
+
+// SHA-256 of all result options.
+std::string config_hash(const OptionTable& table);
+
+}  // namespace sono

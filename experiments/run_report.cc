@@ -1,0 +1,254 @@
+#include "experiments/run_report.h"
+
+#include <algorithm>
+#include <opencv2/imgproc.hpp>
+
+#include "core/atomic_file.h"
+#include "core/hash.h"
+#include "data/contact_sheet.h"
+#include "data/image_file.h"
+#include "experiments/diffusion_stages.h"
+#include "experiments/report/html_report.h"
+#include "experiments/report/summary.h"
+#include "experiments/report/text_table.h"
+#include "experiments/run_folder.h"
+
+namespace sono {
+namespace {
+
+constexpr int kColumns = 4;
+const cv::Size kTile(240, 165);
+const cv::Scalar kReferenceColour(80, 220, 120);
+const cv::Scalar kPredictionColour(255, 160, 0);
+
+ReportPicture picture(const std::string& group, const std::string& title,
+                      const std::string& caption,
+                      const std::vector<ContactTile>& tiles) {
+  return {title, caption, encode_png(contact_sheet(tiles, kColumns, kTile)),
+          group};
+}
+
+std::vector<ContactTile> real_tiles(const Study& study, int count) {
+  std::vector<ContactTile> tiles;
+  const StudyCohort& training = study.training();
+  for (std::size_t i : training.train) {
+    if (static_cast<int>(tiles.size()) == count) break;
+    const Sample sample = training.cohort->load(i);
+    tiles.push_back({sample.image, sample.mask, kReferenceColour, sample.id});
+  }
+  return tiles;
+}
+
+// Real heads, phantoms, and the accepted pairs of each generator.
+std::vector<ReportPicture> synthetic_pictures(const RunContext& context,
+                                              const Study& study,
+                                              const ReportData& data) {
+  const std::string group = "Real beside synthetic";
+  std::vector<ReportPicture> pictures;
+  pictures.push_back(picture(group, "Real heads of " + study.training().name,
+                             "Training images with their reference contour.",
+                             real_tiles(study, kColumns)));
+  std::vector<ContactTile> phantoms;
+  for (std::uint64_t i = 0; i < kColumns; ++i) {
+    const Sample sample =
+        phantom_sample(context.recipe.experiment, kArmPhantoms, i);
+    phantoms.push_back(
+        {sample.image, sample.mask, kReferenceColour, sample.id});
+  }
+  pictures.push_back(picture(group, "Phantoms",
+                             "What the simulator alone makes.", phantoms));
+  for (const auto& [label, stage] : data.datasets) {
+    const auto& outputs = stage.outputs;
+    const std::string caption =
+        "The quality gate accepted " + outputs.at("accepted").dump() + " of " +
+        outputs.at("count").dump() + " pairs. Rejected: " +
+        outputs.at("reasons").dump() + ".";
+    for (const char* pile : {"accepted", "rejected"}) {
+      const std::string bytes =
+          read_file(stage.dir / (std::string(pile) + ".png"));
+      pictures.push_back({label + ", " + pile, caption,
+                          {bytes.begin(), bytes.end()},
+                          group});
+    }
+  }
+  return pictures;
+}
+
+// The candidate a row was scored with.
+const Candidate* candidate_of(const Case& row,
+                              const std::vector<Candidate>& candidates) {
+  for (const Candidate& candidate : candidates) {
+    if (candidate.arm == row.arm && candidate.n_real == row.n_real &&
+        candidate.seed == row.train_seed) {
+      return &candidate;
+    }
+  }
+  return nullptr;
+}
+
+// The image in RGB with the contour of its reference mask.
+cv::Mat draw_reference(const Sample& sample) {
+  cv::Mat picture;
+  cv::cvtColor(sample.image, picture, cv::COLOR_GRAY2RGB);
+  std::vector<std::vector<cv::Point>> contours;
+  cv::findContours(sample.mask, contours, cv::RETR_EXTERNAL,
+                   cv::CHAIN_APPROX_NONE);
+  cv::drawContours(picture, contours, -1, kReferenceColour, 3);
+  return picture;
+}
+
+ContactTile overlay(const Case& row, const StudyCohort& entry,
+                    const Candidate& candidate, Predictor& predictor) {
+  for (std::size_t i : entry.test) {
+    if (entry.cohort->info(i).id != row.image) continue;
+    const Sample sample = entry.cohort->load(i);
+    const cv::Mat mask =
+        predictor
+            .predict(candidate, sample, row.prompt,
+                     static_cast<int>(row.draw.value_or(0)))
+            .mask;
+    // The reference is burned in first; the sheet draws the prediction.
+    const cv::Mat with_reference = draw_reference(sample);
+    char caption[64];
+    std::snprintf(caption, sizeof(caption), "Dice %.3f  %.32s",
+                  row.dice.value_or(0), row.image.c_str());
+    return {with_reference, mask, kPredictionColour, caption};
+  }
+  return {};
+}
+
+// Best and worst images of each cohort under one arm and prompt.
+std::vector<ReportPicture> overlay_pictures(const RunContext& context,
+                                            const Study& study,
+                                            const ReportData& data,
+                                            Predictor& predictor) {
+  const ExperimentConfig& config = context.recipe.experiment;
+  const std::string arm = config.arms.back();
+  const std::string prompt = config.prompts.back();
+  std::vector<ReportPicture> pictures;
+  for (const StudyCohort& entry : study.cohorts()) {
+    std::vector<const Case*> rows;
+    for (const Case& row : data.cases) {
+      if (row.cohort == entry.name && row.arm == arm && row.prompt == prompt &&
+          row.n_real == config.n_real.front() && row.dice &&
+          row.train_seed == static_cast<std::int64_t>(config.first_seed) &&
+          row.draw.value_or(0) == 0) {
+        rows.push_back(&row);
+      }
+    }
+    std::stable_sort(rows.begin(), rows.end(), [](auto* a, auto* b) {
+      return std::tie(*a->dice, a->image) < std::tie(*b->dice, b->image);
+    });
+    for (const bool best : {true, false}) {
+      std::vector<ContactTile> tiles;
+      for (int i = 0; i < kColumns && i < static_cast<int>(rows.size()); ++i) {
+        const Case& row = *(best ? rows[rows.size() - 1 - i] : rows[i]);
+        const Candidate* candidate = candidate_of(row, data.candidates);
+        if (candidate) {
+          tiles.push_back(overlay(row, entry, *candidate, predictor));
+        }
+      }
+      pictures.push_back(
+          picture("Best and worst", entry.name + (best ? ", best" : ", worst"),
+                  "Arm " + arm + ", N = " +
+                      std::to_string(config.n_real.front()) + ", prompt " +
+                      prompt + ". Green: reference; orange: prediction.",
+                  tiles));
+    }
+  }
+  return pictures;
+}
+
+std::vector<std::string> notices(const RunContext& context, const Study& study,
+                                 const ReportData& data) {
+  std::vector<std::string> lines;
+  if (context.recipe.experiment.smoke_test) {
+    lines.push_back(
+        "The diffusion of this recipe is a smoke test: it trained for a minute "
+        "or so. The numbers show that the parts work together, not what "
+        "synthetic images are worth.");
+  }
+  for (const StudyCohort& entry : study.cohorts()) {
+    if (entry.phantom) {
+      lines.push_back("Cohort " + entry.name +
+                      " is made of phantoms, not of real images.");
+    }
+  }
+  for (const auto& [label, stage] : data.datasets) {
+    if (stage.outputs.at("accepted") == 0) {
+      lines.push_back("The quality gate accepted no pair of run " + label +
+                      ": that run trained on its real images alone.");
+    }
+  }
+  lines.push_back(
+      "Whether a test image was in the training data of the published "
+      "LiteMedSAM weights is not known.");
+  return lines;
+}
+
+nlohmann::json provenance(const RunContext& context, const Study& study,
+                          const ReportData& data, const std::string& cases_hash,
+                          const std::string& summary_hash) {
+  nlohmann::json cohorts, datasets, weights;
+  for (const StudyCohort& entry : study.cohorts()) {
+    cohorts[entry.name] = entry.content_hash;
+  }
+  for (const auto& [label, stage] : data.datasets) {
+    datasets[label] = stage.outputs;
+  }
+  for (const Candidate& candidate : data.candidates) {
+    if (candidate.checkpoint_hash.empty() || candidate.blind()) continue;
+    std::string name = candidate.arm;
+    if (candidate.n_real) name += "-n" + std::to_string(*candidate.n_real);
+    if (candidate.seed) name += "-s" + std::to_string(*candidate.seed);
+    weights[name] = candidate.checkpoint_hash;
+  }
+  return {{"version", SONO_VERSION},
+          {"config", config_hash(context.options)},
+          {"machine", context.machine},
+          {"cohorts", cohorts},
+          {"synthetic data sets", datasets},
+          {"segmenter weights", weights},
+          {"cases.csv", cases_hash},
+          {"summary.json", summary_hash},
+          {"options", context.options.results()}};
+}
+
+SummaryOptions summary_options(const Recipe& recipe) {
+  SummaryOptions options;
+  options.endpoint_cohort = recipe.data.train;
+  options.endpoint_n_real = recipe.experiment.n_real.front();
+  return options;
+}
+
+}  // namespace
+
+RunOutcome write_report(const RunContext& context, const Study& study,
+                        const ReportData& data, Predictor& predictor) {
+  const std::string cases_text = format_cases(data.cases);
+  const nlohmann::json summary =
+      summarize(data.cases, summary_options(context.recipe));
+  const std::string summary_text = format_summary(summary);
+
+  ReportInput input;
+  input.title = context.recipe.experiment.title;
+  input.notices = notices(context, study, data);
+  input.summary = summary;
+  input.pictures = synthetic_pictures(context, study, data);
+  for (auto& overlay_picture :
+       overlay_pictures(context, study, data, predictor)) {
+    input.pictures.push_back(std::move(overlay_picture));
+  }
+  input.provenance = provenance(context, study, data, sha256_hex(cases_text),
+                                sha256_hex(summary_text));
+
+  write_file_atomic(context.out / "cases.csv", cases_text);
+  write_file_atomic(context.out / "summary.json", summary_text);
+  RunOutcome outcome;
+  outcome.report = context.out / "report.html";
+  write_file_atomic(outcome.report, render_report(input));
+  outcome.table = text_table(summary);
+  return outcome;
+}
+
+}  // namespace sono

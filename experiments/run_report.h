@@ -1,0 +1,26 @@
+#pragma once
+// The last stage: cases.csv, summary.json and report.html of a run.
+
+#include <map>
+#include <vector>
+
+#include "experiments/evaluation/predictor.h"
+#include "experiments/pipeline.h"
+#include "experiments/report/cases.h"
+#include "experiments/study.h"
+
+namespace sono {
+
+struct ReportData {
+  const std::vector<Case>& cases;
+  const std::vector<Candidate>& candidates;
+  // Stages that made synthetic data sets, by label of the run.
+  const std::map<std::string, StageResult>& datasets;
+};
+
+// Writes the three files into the run's folder and returns where they are and
+// the text table. One rank calls.
+RunOutcome write_report(const RunContext& context, const Study& study,
+                        const ReportData& data, Predictor& predictor);
+
+}  // namespace sono

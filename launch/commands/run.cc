@@ -1,0 +1,77 @@
+// `sonoforge run RECIPE.ini`: a whole recipe, resumable, on any number of ranks.
+
+#include <cstdio>
+
+#include "core/error.h"
+#include "core/message.h"
+#include "dist/bootstrap.h"
+#include "experiments/pipeline.h"
+#include "launch/commands/commands.h"
+#include "launch/options/command_line.h"
+
+namespace sono {
+namespace {
+
+struct RunArguments {
+  std::string recipe_file;
+  std::string out;
+  SessionOptions session;
+  double wall_minutes = 0;
+  bool update = false;
+};
+
+// RECIPE without folder and ending: the default name of the run's folder.
+std::filesystem::path default_out(const std::string& recipe_file) {
+  return std::filesystem::path("runs") /
+         std::filesystem::path(recipe_file).stem();
+}
+
+void print_outcome(const RunOutcome& outcome) {
+  std::printf("\n%s\n", outcome.table.c_str());
+  std::printf("stages: %d done, %d found finished\n", outcome.stages_done,
+              outcome.stages_skipped);
+  std::printf("report: %s\n",
+              std::filesystem::absolute(outcome.report).c_str());
+}
+
+}  // namespace
+
+int run_command(const Arguments& args) {
+  RunArguments arguments;
+  Recipe recipe;
+  CommandLine line("run RECIPE.ini [--set section.key=value] [--out DIR]",
+                   "Runs a whole recipe: cohorts, generators, synthetic pairs, "
+                   "tuned segmenters,\nevaluation and report. Finished stages "
+                   "are skipped, so the same command goes on\nafter a stop or a "
+                   "crash, on any number of ranks, and ends with the same "
+                   "bytes.");
+  line.argument("RECIPE.ini", &arguments.recipe_file, "the recipe");
+  line.flag("out", &arguments.out, "DIR", "folder of the run (default runs/RECIPE)");
+  line.flag("local-ranks", &arguments.session.local_ranks, "K",
+            "threads as ranks, when not under mpirun or srun");
+  line.flag("wall-minutes", &arguments.wall_minutes, "M",
+            "save and exit with 75 after so long; 0: never");
+  line.flag("update", &arguments.update, "",
+            "take a folder made by another config and redo what changed");
+  describe(line.config(), recipe);
+  if (!line.parse(args)) return 0;
+  line.load_config(arguments.recipe_file);
+  recipe.validate();
+  check_range("--wall-minutes", arguments.wall_minutes, 0, 1e7);
+  const std::filesystem::path out = arguments.out.empty()
+                                        ? default_out(arguments.recipe_file)
+                                        : std::filesystem::path(arguments.out);
+
+  const auto session = make_session(arguments.session);
+  configure_log(session->rank());
+  StopSignal::install_handlers();
+  const StopSignal stop(arguments.wall_minutes * 60);
+  session->run([&](Communicator& comm) {
+    const RunOutcome outcome = run_recipe(recipe, line.config(), out,
+                                          arguments.update, comm, stop);
+    if (comm.rank() == 0) print_outcome(outcome);
+  });
+  return 0;
+}
+
+}  // namespace sono
