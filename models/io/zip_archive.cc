@@ -80,6 +80,9 @@ Directory find_directory(const FileReader& file) {
     refuse(file, "no zip directory (truncated, or saved by torch before 1.6)");
   }
   const Fields end(file, std::string_view(tail).substr(found));
+  if (found + kEndBytes + end.u16(20) != tail.size()) {
+    refuse(file, "the zip directory's end is cut short");
+  }
   const Directory directory{end.u16(10), end.u32(12), end.u32(16)};
   if (directory.count != 0xFFFF && directory.size_bytes != kIn64 &&
       directory.offset != kIn64) {
