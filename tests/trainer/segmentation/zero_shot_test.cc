@@ -54,7 +54,7 @@ fs::path data_folder() {
   return data ? fs::path(data) : fs::path(SONO_SOURCE_DIR) / "../shared/data";
 }
 
-void compare(const std::string& name,
+void compare(const std::string& name, double tolerance,
              const std::map<std::string, double>& means) {
   const char* peers = std::getenv("SONO_ZERO_SHOT");
   const fs::path weights =
@@ -79,7 +79,7 @@ void compare(const std::string& name,
           prompt == "self" ? segmenter.self_box(embedding, native) : peer.box;
       const double own =
           dice(segmenter.predict(embedding, box, native), sample.mask);
-      EXPECT_NEAR(own, peer.dice, 0.002) << sample.id << " " << prompt;
+      EXPECT_NEAR(own, peer.dice, tolerance) << sample.id << " " << prompt;
       sums[prompt] += 100 * own;
     }
   }
@@ -91,11 +91,14 @@ void compare(const std::string& name,
 }
 
 TEST(ZeroShot, Hc18) {
-  compare("hc18", {{"gt-box", 94.8}, {"frame", 61.4}, {"self", 65.5}});
+  compare("hc18", 0.002, {{"gt-box", 94.8}, {"frame", 61.4}, {"self", 65.5}});
 }
 
 TEST(ZeroShot, SpanishHeads) {
-  compare("spain_head", {{"gt-box", 96.0}, {"frame", 81.4}, {"self", 83.7}});
+  // Two outlines are open, and OpenCV fits another ellipse to them than we do:
+  // the references differ a little, not the predictions.
+  compare("spain_head", 0.004,
+          {{"gt-box", 96.0}, {"frame", 81.4}, {"self", 83.7}});
 }
 
 }  // namespace
