@@ -123,7 +123,7 @@ TEST(DiffusionTask, OverfitsFourImages) {
   DiffusionTask task(model, discs(4), task_config(kBatch, /*augment=*/false));
   const double before = mean_loss(task, 10000, 10, kBatch);
   Adam adam(task.parameters());
-  for (std::int64_t step = 0; step < 400; ++step) {
+  for (std::int64_t step = 0; step < 200; ++step) {
     task.loss(step, 0, kBatch).backward();
     adam.step(3e-3);
   }
