@@ -3,13 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cmath>
 #include <cstdio>
 #include <utility>
 
 #include "core/check.h"
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/message.h"
 #include "data/image_file.h"
 #include "data/layouts/folder.h"
 #include "data/layouts/hc18.h"

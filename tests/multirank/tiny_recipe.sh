@@ -18,9 +18,10 @@ TINY_OPTIONS=(
   --set data.curved=phantom:curved --set data.portable=phantom:portable
   --set data.phantom_count=6 --set data.test_limit=2
   --set diffusion.widths=8,16 --set diffusion.norm_groups=4
+  --set diffusion.attention_levels=1 --set diffusion.attention_head_dim=8
   --set diffusion.sampling_steps=3 --set generate.samples_per_shard=2
   --set pretrain.steps=4 --set pretrain.batch_size=4 --set pretrain.lanes=4
-  --set pretrain.checkpoint_every=2
+  --set pretrain.checkpoint_every=2 --set pretrain.warmup_steps=1 --set adapt.warmup_steps=0
   --set adapt.steps=2 --set adapt.batch_size=4 --set adapt.lanes=4
   --set segment.steps=2 --set segment.batch_size=4 --set segment.lanes=4
   --set segment.checkpoint_every=1
