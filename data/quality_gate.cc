@@ -15,6 +15,7 @@ namespace sono {
 namespace {
 
 constexpr int kDirections = 72;
+constexpr int kSectors = 24;
 constexpr double kRidgeGreyLevels = 3;
 // Distances from the ellipse are in units of 1/128 of the frame's width, the
 // size at which they were calibrated.
@@ -97,6 +98,22 @@ cv::Mat band_mean(const cv::Mat& profile, double first, double last) {
   return mean;
 }
 
+// How far the mean height stands above zero, in its own standard errors over
+// sectors of the head: a ridge runs all along it, noise does not.
+double significance(const cv::Mat& height) {
+  const int num_sectors = std::min(kSectors, height.cols);
+  cv::Mat sectors(1, num_sectors, CV_64FC1);
+  for (int k = 0; k < num_sectors; ++k) {
+    const cv::Range columns(height.cols * k / num_sectors,
+                            height.cols * (k + 1) / num_sectors);
+    sectors.at<double>(k) = cv::mean(height.colRange(columns))[0];
+  }
+  cv::Scalar mean, deviation;
+  cv::meanStdDev(sectors, mean, deviation);
+  if (num_sectors < 2 || deviation[0] <= 0) return 0;
+  return mean[0] / (deviation[0] / std::sqrt(num_sectors - 1.0));
+}
+
 // The ridge along the ellipse, which may lie up to a unit inside or outside it,
 // since annotators differ on where in the bone the line runs.
 void measure_skull(const cv::Mat& image, const Ellipse& ellipse,
@@ -112,6 +129,7 @@ void measure_skull(const cv::Mat& image, const Ellipse& ellipse,
     if (fraction < verdict.skull_fraction) continue;
     verdict.skull_fraction = fraction;
     verdict.skull_contrast = cv::mean(height)[0];
+    verdict.skull_significance = significance(height);
   }
 }
 
@@ -168,7 +186,9 @@ std::string first_failure(const GateVerdict& verdict, const Ellipse& ellipse,
       above("residual", verdict.residual_px / mean_radius(ellipse),
             config.max_residual),
       below("closure", verdict.closure, config.min_closure),
-      below("skull", verdict.skull_fraction, config.min_skull)};
+      below("skull", verdict.skull_fraction, config.min_skull),
+      below("skull significance", verdict.skull_significance,
+            config.min_skull_significance)};
   for (const auto& failure : failures) {
     if (!failure.empty()) return failure;
   }
@@ -241,6 +261,7 @@ void GateConfig::validate() const {
   check_range("gate.min_axis_ratio", min_axis_ratio, 0, 1);
   check_range("gate.min_in_frame", min_in_frame, 0, 1);
   check_range("gate.min_skull", min_skull, 0, 1);
+  check_range("gate.min_skull_significance", min_skull_significance, 0, 1000);
 }
 
 void describe(OptionTable& table, GateConfig& config) {
@@ -259,6 +280,9 @@ void describe(OptionTable& table, GateConfig& config) {
             "least ratio of the short to the long axis of the head");
   table.add("gate.min_in_frame", &config.min_in_frame, kResult,
             "least part of the head's perimeter inside the frame, 0..1");
+  table.add("gate.min_skull_significance", &config.min_skull_significance,
+            kResult,
+            "least height of that ridge, in its standard errors over sectors");
   table.add("gate.min_skull", &config.min_skull, kResult,
             "least part of the label's edge that lies on a bright ridge, 0..1");
 }

@@ -30,7 +30,10 @@ struct GateConfig {
   // Least part of the ellipse's directions in which it runs along a bright
   // ridge: at least 3 grey levels of 255 above the mean of just inside and just
   // outside.
-  double min_skull = 0.55;
+  double min_skull = 0.5;
+  // Least height of that ridge in its own standard errors over 24 sectors. In
+  // noise half the directions look like a ridge; their mean does not.
+  double min_skull_significance = 2.5;
 
   void validate() const;
 };
@@ -48,6 +51,7 @@ struct GateVerdict {
   double in_frame = 0;
   double skull_fraction = 0;  // see GateConfig::min_skull
   double skull_contrast = 0;  // mean height of the ridge, grey levels
+  double skull_significance = 0;  // see GateConfig
 };
 
 // Judges an image and its filled mask, both CV_8UC1 [H, W] of one size.

@@ -121,6 +121,46 @@ void validate_experiment(const ExperimentConfig& config) {
 
 }  // namespace
 
+// About 20,000 phantom views; two samples a lane, since a lane of one costs half
+// as much again per view.
+TrainConfig pretrain_defaults() {
+  TrainConfig config;
+  config.steps = 1250;
+  config.batch_size = 16;
+  config.lanes = 8;
+  config.learning_rate = 5e-4;
+  config.schedule = "cosine";
+  config.warmup_steps = 50;
+  config.ema_decay = 0.999;
+  config.checkpoint_every = 125;
+  return config;
+}
+
+// 4,000 views of the N real pairs.
+TrainConfig adapt_defaults() {
+  TrainConfig config = pretrain_defaults();
+  config.steps = 250;
+  config.learning_rate = 2e-4;
+  config.warmup_steps = 10;
+  config.ema_decay = 0.99;
+  return config;
+}
+
+// 400 views in batches of 5, Adam without decay or clipping, as Wang et al.
+// 2025 tune the mask decoder (at ten times their learning rate, since they make
+// 2,000 updates).
+TrainConfig segment_defaults() {
+  TrainConfig config;
+  config.steps = 80;
+  config.batch_size = 5;
+  config.lanes = 5;
+  config.optimizer = "adam";
+  config.weight_decay = 0;
+  config.clip_norm = 0;
+  config.checkpoint_every = 40;
+  return config;
+}
+
 const std::vector<std::string>& known_arms() {
   static const std::vector<std::string> kArms = {"none", "us-aug", "phantom",
                                                  "concat", "joint"};

@@ -58,13 +58,18 @@ struct PlaceConfig {
   double cache_gb = 40;
 };
 
+// Defaults of the three trainings.
+TrainConfig pretrain_defaults();
+TrainConfig adapt_defaults();
+TrainConfig segment_defaults();
+
 struct Recipe {
   DataConfig data;
   ExperimentConfig experiment;
   DiffusionConfig diffusion;
-  TrainConfig pretrain;
-  TrainConfig adapt;
-  TrainConfig segment;
+  TrainConfig pretrain = pretrain_defaults();
+  TrainConfig adapt = adapt_defaults();
+  TrainConfig segment = segment_defaults();
   GateConfig gate;
   GenerateConfig generate;
   PlaceConfig place;

@@ -123,6 +123,22 @@ TEST(QualityGate, DarkImageHasNoSkull) {
             0);
 }
 
+TEST(QualityGate, NoiseHasNoSkull) {
+  int accepted = 0;
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    Random random(make_key("test.noise", i));
+    cv::Mat noise(kFrame, CV_8UC1);
+    for (int y = 0; y < noise.rows; ++y) {
+      for (int x = 0; x < noise.cols; ++x) {
+        noise.at<std::uint8_t>(y, x) =
+            cv::saturate_cast<std::uint8_t>(60 + 50 * random.normal());
+      }
+    }
+    accepted += judge_pair(noise, render_filled(kHead, kFrame), {}).accepted;
+  }
+  EXPECT_LE(accepted, 2);
+}
+
 TEST(QualityGate, SizesMustAgreeAndLimitsBeInRange) {
   EXPECT_THROW(judge_pair(head_image(kHead), cv::Mat::zeros(4, 4, CV_8UC1), {}),
                Error);
@@ -153,10 +169,12 @@ TEST(QualityGate, RealHeadsPassAndShuffledMasksFail) {
     masks.push_back(mask > 127);
   }
   double passed = 0, passed_shuffled = 0;
+  std::vector<double> significances;
   const std::size_t num = images.size();
   for (std::size_t i = 0; i < num; ++i) {
     const auto verdict = judge_pair(images[i], masks[i], {});
     passed += verdict.accepted;
+    significances.push_back(verdict.skull_significance);
     if (!verdict.accepted) {
       std::printf("%s: %s\n", cohort.info(i * step).id.c_str(),
                   verdict.reason.c_str());
@@ -167,6 +185,9 @@ TEST(QualityGate, RealHeadsPassAndShuffledMasksFail) {
   std::printf("real pairs passed: %.1f %%, with another's mask: %.1f %%\n",
               100 * passed / static_cast<double>(num),
               100 * passed_shuffled / static_cast<double>(num));
+  std::sort(significances.begin(), significances.end());
+  std::printf("skull significance, lowest tenth: %.1f, median %.1f\n",
+              significances[num / 10], significances[num / 2]);
   EXPECT_GE(passed, 0.95 * static_cast<double>(num));
   EXPECT_LE(passed_shuffled, 0.1 * static_cast<double>(num));
 }
