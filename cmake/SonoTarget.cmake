@@ -64,6 +64,17 @@ function(sono_test name)
                        ENVIRONMENT "${SONO_TEST_ENVIRONMENT}")
 endfunction()
 
+# sono_script_test(NAME SCRIPT [LABELS ...] [ENVIRONMENT VAR=value ...])
+# One script that drives the program; it ends with 77, after a line
+# "skipped: REASON", where what it needs is missing. Runs alone.
+function(sono_script_test name script)
+  cmake_parse_arguments(ARG "" "" "LABELS;ENVIRONMENT" ${ARGN})
+  add_test(NAME ${name} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${script})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 1200
+    RUN_SERIAL TRUE SKIP_RETURN_CODE 77
+    ENVIRONMENT "SONO_PROGRAM=$<TARGET_FILE:sonoforge>;SONO_SOURCE=${CMAKE_SOURCE_DIR};${ARG_ENVIRONMENT}")
+endfunction()
+
 set(SONO_TEST_ENVIRONMENT
   "OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"
   "OMPI_MCA_btl_vader_single_copy_mechanism=none;OMP_NUM_THREADS=1"

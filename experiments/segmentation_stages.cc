@@ -15,7 +15,11 @@ constexpr char kDecoderFile[] = "decoder.safetensors";
 // The set-up puts the weights into .deps/ at the project's root, two folders
 // above the program (build/release/sonoforge).
 std::filesystem::path find_weights(const PlaceConfig& place) {
-  if (!place.weights.empty()) return place.weights;
+  if (!place.weights.empty()) {
+    if (std::filesystem::is_regular_file(place.weights)) return place.weights;
+    throw ConfigError("option place.weights = " + place.weights +
+                      ": no such file");
+  }
   const std::filesystem::path relative = ".deps/weights/lite_medsam.pth";
   std::error_code code;
   auto folder = std::filesystem::read_symlink("/proc/self/exe", code);
@@ -24,8 +28,9 @@ std::filesystem::path find_weights(const PlaceConfig& place) {
     if (std::filesystem::exists(folder / relative)) return folder / relative;
   }
   if (std::filesystem::exists(relative)) return relative;
-  throw ConfigError("no LiteMedSAM weights found: run launch/setup, or give the "
-                    "file with --set place.weights=FILE");
+  throw ConfigError(
+      "no LiteMedSAM weights found: run launch/setup, or give the "
+      "file with --set place.weights=FILE");
 }
 
 PackCacheConfig cache_config(const PlaceConfig& place) {
@@ -86,8 +91,8 @@ nlohmann::json tune(const RunContext& context, const ArmRun& run,
                     const std::string& stage_hash,
                     const std::filesystem::path& dir) {
   const PreparedPools pools = prepare_pools(images);
-  shared.encode(context, run.label(), pools.real.size() + pools.synthetic.size(),
-                [&](std::size_t i) {
+  shared.encode(context, run.label(),
+                pools.real.size() + pools.synthetic.size(), [&](std::size_t i) {
                   const std::size_t n = pools.real.size();
                   return i < n ? pools.real[i].image
                                : pools.synthetic[i - n].image;
@@ -134,7 +139,7 @@ void SharedSegmenter::encode(const RunContext& context,
                     "images", context.rank_zero());
   run_together(context.comm, [&] {
     for (std::size_t i = rank; i < count; i += world) {
-      if (context.stop.requested()) {
+      if (context.should_stop()) {
         throw StopRequested("stopped while encoding; run again to go on");
       }
       progress.update(static_cast<std::int64_t>(i));

@@ -11,14 +11,17 @@
 namespace sono {
 namespace {
 
+constexpr char kRecordFile[] = "stage.json";
+
 // The outputs of a finished stage as JSON text, or "" when it is not finished.
 std::string finished_outputs(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file)) return "";
   try {
     return nlohmann::json::parse(read_file(file)).at("outputs").dump();
   } catch (const nlohmann::json::exception&) {
-    throw DataError(file.string() +
-                    ": not a stage record; delete this folder to redo the stage");
+    throw DataError(
+        file.string() +
+        ": not a stage record; delete this folder to redo the stage");
   }
 }
 
@@ -35,7 +38,7 @@ StageResult StageRunner::run(
   const nlohmann::json keyed = {{"stage", name}, {"inputs", inputs}};
   result.key = sha256_hex(keyed.dump());
   result.dir = root_ / (name + "-" + result.key.substr(0, 12));
-  const auto record = result.dir / "stage.json";
+  const auto record = result.dir / kRecordFile;
 
   std::string outputs = comm_.rank() == 0 ? finished_outputs(record) : "";
   outputs = broadcast_string(comm_, outputs, 0);
@@ -54,9 +57,8 @@ StageResult StageRunner::run(
   const std::chrono::duration<double> seconds =
       std::chrono::steady_clock::now() - start;
   if (comm_.rank() == 0) {
-    const nlohmann::json text = {{"stage", name},
-                                 {"inputs", inputs},
-                                 {"outputs", result.outputs}};
+    const nlohmann::json text = {
+        {"stage", name}, {"inputs", inputs}, {"outputs", result.outputs}};
     write_file_atomic(record, text.dump(1) + "\n");
   }
   log_.append({{"event", "stage"},
@@ -66,6 +68,10 @@ StageResult StageRunner::run(
   log_info("stage " + name + " done in " + duration_text(seconds.count()));
   ++done_;
   return result;
+}
+
+bool reopen_stage(const std::filesystem::path& dir) {
+  return std::filesystem::remove(dir / kRecordFile);
 }
 
 }  // namespace sono

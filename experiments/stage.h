@@ -14,8 +14,9 @@ namespace sono {
 
 struct StageResult {
   std::filesystem::path dir;
-  std::string key;         // SHA-256 of the inputs, hexadecimal
-  nlohmann::json outputs;  // what the stage says of its results (hashes, counts)
+  std::string key;  // SHA-256 of the inputs, hexadecimal
+  nlohmann::json
+      outputs;  // what the stage says of its results (hashes, counts)
 };
 
 class StageRunner {
@@ -27,9 +28,10 @@ class StageRunner {
   // follow. `inputs` holds result options and content hashes only. Each rank's
   // `work` returns the same outputs; rank 0 commits them as stage.json last.
   // All ranks must call, in the same order.
-  StageResult run(const std::string& name, const nlohmann::json& inputs,
-                  const std::function<nlohmann::json(
-                      const std::filesystem::path& dir)>& work);
+  StageResult run(
+      const std::string& name, const nlohmann::json& inputs,
+      const std::function<nlohmann::json(const std::filesystem::path& dir)>&
+          work);
 
   int skipped() const { return skipped_; }
   int done() const { return done_; }
@@ -41,5 +43,9 @@ class StageRunner {
   int skipped_ = 0;
   int done_ = 0;
 };
+
+// Makes the stage in `dir` unfinished, so that the next run goes through it
+// again. False when it was not a finished one. Not while a run is at work.
+bool reopen_stage(const std::filesystem::path& dir);
 
 }  // namespace sono

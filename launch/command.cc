@@ -39,7 +39,7 @@ const Command& find_command(const std::string& name) {
 const std::vector<Command>& commands() {
   static const std::vector<Command> kCommands = {
       {"run", "run a whole recipe, resumable, on any number of ranks",
-       run_command},
+       run_command, /*resumable=*/true},
       {"verify", "check shards and checkpoints against their checksums",
        verify_command},
       {"inspect", "say what a folder or file is, and audit a cohort",
@@ -48,6 +48,13 @@ const std::vector<Command>& commands() {
        phantom_command},
   };
   return kCommands;
+}
+
+bool is_resumable(const std::vector<std::string>& args) {
+  for (const Command& command : commands()) {
+    if (!args.empty() && args[0] == command.name) return command.resumable;
+  }
+  return false;
 }
 
 int run_command_line(const std::vector<std::string>& args) {

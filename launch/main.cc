@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/message.h"
+#include "dist/stop_signal.h"
 #include "launch/command.h"
 
 namespace {
@@ -19,8 +20,10 @@ int fail(const char* message, int exit_code) {
 
 int main(int argc, char** argv) {
   try {
+    const std::vector<std::string> args(argv + 1, argv + argc);
+    if (sono::is_resumable(args)) sono::StopSignal::install_handlers();
     sono::configure_log(/*rank=*/0);
-    return sono::run_command_line({argv + 1, argv + argc});
+    return sono::run_command_line(args);
   } catch (const sono::Error& error) {
     return fail(error.what(), error.exit_code());
   } catch (const std::bad_alloc&) {

@@ -1,4 +1,5 @@
-// `sonoforge run RECIPE.ini`: a whole recipe, resumable, on any number of ranks.
+// `sonoforge run RECIPE.ini`: a whole recipe, resumable, on any number of
+// ranks.
 
 #include <cstdio>
 
@@ -39,14 +40,16 @@ void print_outcome(const RunOutcome& outcome) {
 int run_command(const Arguments& args) {
   RunArguments arguments;
   Recipe recipe;
-  CommandLine line("run RECIPE.ini [--set section.key=value] [--out DIR]",
-                   "Runs a whole recipe: cohorts, generators, synthetic pairs, "
-                   "tuned segmenters,\nevaluation and report. Finished stages "
-                   "are skipped, so the same command goes on\nafter a stop or a "
-                   "crash, on any number of ranks, and ends with the same "
-                   "bytes.");
+  CommandLine line(
+      "run RECIPE.ini [--set section.key=value] [--out DIR]",
+      "Runs a whole recipe: cohorts, generators, synthetic pairs, "
+      "tuned segmenters,\nevaluation and report. Finished stages "
+      "are skipped, so the same command goes on\nafter a stop or a "
+      "crash, on any number of ranks, and ends with the same "
+      "bytes.");
   line.argument("RECIPE.ini", &arguments.recipe_file, "the recipe");
-  line.flag("out", &arguments.out, "DIR", "folder of the run (default runs/RECIPE)");
+  line.flag("out", &arguments.out, "DIR",
+            "folder of the run (default runs/RECIPE)");
   line.flag("local-ranks", &arguments.session.local_ranks, "K",
             "threads as ranks, when not under mpirun or srun");
   line.flag("wall-minutes", &arguments.wall_minutes, "M",
@@ -64,11 +67,10 @@ int run_command(const Arguments& args) {
 
   const auto session = make_session(arguments.session);
   configure_log(session->rank());
-  StopSignal::install_handlers();
   const StopSignal stop(arguments.wall_minutes * 60);
   session->run([&](Communicator& comm) {
-    const RunOutcome outcome = run_recipe(recipe, line.config(), out,
-                                          arguments.update, comm, stop);
+    const RunOutcome outcome =
+        run_recipe(recipe, line.config(), out, arguments.update, comm, stop);
     if (comm.rank() == 0) print_outcome(outcome);
   });
   return 0;

@@ -1,10 +1,12 @@
-// `sonoforge verify PATH`: every file against its checksum.
+// `sonoforge verify PATH`: every file against its checksum; `--mend` removes
+// the damaged shards so that the run which made them makes them anew.
 
 #include <cstdio>
 
 #include "core/error.h"
 #include "data/shards/reader.h"
 #include "dist/checkpoint/manifest.h"
+#include "experiments/stage.h"
 #include "launch/commands/commands.h"
 #include "launch/commands/path_kind.h"
 #include "launch/options/command_line.h"
@@ -29,6 +31,28 @@ std::string problem_with(const fs::path& path) {
   }
 }
 
+// Makes a damaged data set and the stage that holds it unfinished, and says so
+// on standard output. False when the data set is whole.
+bool mend(const fs::path& dataset) {
+  const auto problems = check_dataset(dataset);
+  if (problems.empty()) return false;
+  mend_dataset(dataset);
+  for (const auto& problem : problems) {
+    std::printf("%s; %s\n", problem.message.c_str(),
+                problem.shard < 0 ? "shards outside an index are made again"
+                                  : "removed");
+  }
+  const fs::path stage = fs::canonical(dataset).parent_path();
+  if (reopen_stage(stage)) {
+    std::printf("%s: marked unfinished\n", stage.c_str());
+  }
+  std::printf(
+      "%s: run the same command as before to make the missing shards "
+      "anew\n",
+      dataset.c_str());
+  return true;
+}
+
 std::vector<fs::path> artifacts_of(const fs::path& path) {
   switch (kind_of(path)) {
     case PathKind::kDataset:
@@ -49,17 +73,24 @@ std::vector<fs::path> artifacts_of(const fs::path& path) {
 
 int verify_command(const Arguments& args) {
   std::string path;
-  CommandLine line("verify PATH",
+  bool mending = false;
+  CommandLine line("verify PATH [--mend]",
                    "Checks every file of data sets and checkpoints against its "
                    "checksum. Ends 0 when all\nare whole, 3 with the names of "
                    "the bad files otherwise.");
   line.argument("PATH", &path,
                 "a run, a data set, a checkpoint, or a folder that holds them");
+  line.flag("mend", &mending, "",
+            "remove damaged shards, so that the command that made them makes "
+            "them, and only them, anew; ends 0 unless a checkpoint is damaged");
   if (!line.parse(args)) return 0;
 
   std::string problems;
   const auto artifacts = artifacts_of(path);
   for (const fs::path& artifact : artifacts) {
+    if (mending && kind_of(artifact) == PathKind::kDataset && mend(artifact)) {
+      continue;
+    }
     const std::string problem = problem_with(artifact);
     if (problem.empty()) std::printf("%s: whole\n", artifact.c_str());
     if (!problem.empty()) problems += (problems.empty() ? "" : "\n") + problem;

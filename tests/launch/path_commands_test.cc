@@ -83,6 +83,23 @@ TEST_F(PathCommands, ATruncatedShardIsNamed) {
   expect_result("verify " + in("set"), 3, {"shard-000001.tar"});
 }
 
+TEST_F(PathCommands, MendRemovesOnlyTheDamagedShard) {
+  const fs::path set = folder_ / "set", record = folder_ / "stage.json";
+  write_dataset(set);
+  write_file_atomic(record, "{}");
+  expect_result("verify --mend " + in("set"), 0, {in("set") + ": whole"});
+  EXPECT_TRUE(fs::exists(record));
+
+  fs::resize_file(set / "shard-000001.tar", 700);
+  expect_result("verify --mend " + in("set") + "/", 0,
+                {"shard-000001.tar", "(truncated); removed",
+                 "marked unfinished", "run the same command"});
+  EXPECT_TRUE(fs::exists(set / "shard-000000.tar"));
+  EXPECT_FALSE(fs::exists(set / "shard-000001.tar"));
+  EXPECT_FALSE(fs::exists(record));
+  expect_result("verify " + in("set"), 3, {"manifest.json: missing"});
+}
+
 TEST_F(PathCommands, WeightsAreDescribed) {
   SafetensorsHeader header;
   header.entries = {{"w", "F32", {2, 3}}};
