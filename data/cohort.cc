@@ -1,6 +1,5 @@
 #include "data/cohort.h"
 
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>

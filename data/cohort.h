@@ -74,8 +74,8 @@ class Cohort {
 Cohort open_cohort(const std::string& name, const std::filesystem::path& dir,
                    const CohortConfig& config = {});
 
-// Loads every image, warns of open outlines; throws DataError at the first that `load` or
-// `check_circumference` refuses. Seconds per thousand images.
+// Loads every image, warns of open outlines; throws DataError at the first that
+// `load` or `check_circumference` refuses. Seconds per thousand images.
 void check_cohort(const Cohort& cohort);
 
 // Relative difference (0.01 = 1 %) of the mask's fitted circumference from the

@@ -266,8 +266,6 @@ void GateConfig::validate() const {
 
 void describe(OptionTable& table, GateConfig& config) {
   constexpr auto kResult = OptionKind::kResult;
-  table.add("gate.enabled", &config.enabled, kResult,
-            "leave generated pairs out that fail the tests below");
   table.add("gate.min_closure", &config.min_closure, kResult,
             "least part of the ellipse that the outline meets, 0..1");
   table.add("gate.max_residual", &config.max_residual, kResult,

@@ -14,7 +14,6 @@ namespace sono {
 // The limits were set on the 279 real HC18 pairs at 128x88: 97.5 % pass, and
 // 3.6 % with the mask of another head (a test holds both on every third).
 struct GateConfig {
-  bool enabled = true;
   // Least part of the ellipse's directions in which the outline is met, 0..1.
   double min_closure = 0.9;
   // Largest root mean square distance of the outline from its ellipse, as a
@@ -49,8 +48,8 @@ struct GateVerdict {
   double area_fraction = 0;
   double axis_ratio = 0;
   double in_frame = 0;
-  double skull_fraction = 0;  // see GateConfig::min_skull
-  double skull_contrast = 0;  // mean height of the ridge, grey levels
+  double skull_fraction = 0;      // see GateConfig::min_skull
+  double skull_contrast = 0;      // mean height of the ridge, grey levels
   double skull_significance = 0;  // see GateConfig
 };
 

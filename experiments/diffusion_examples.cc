@@ -54,9 +54,9 @@ DiffusionExamples phantom_examples(const Recipe& recipe) {
     const Sample sample =
         phantom_sample(config, kPretrainingPhantoms, i,
                        cv::Size(kPhantomWidth, kPhantomHeight));
-    return to_example(sample, recipe.diffusion,
-                      class_of(recipe, i % real_domain(config),
-                               sample.trimester));
+    return to_example(
+        sample, recipe.diffusion,
+        class_of(recipe, i % real_domain(config), sample.trimester));
   };
   return examples;
 }
@@ -73,9 +73,9 @@ DiffusionExamples real_examples(const Recipe& recipe, const Study& study,
   auto loaded = std::make_shared<std::vector<DiffusionExample>>();
   for (std::size_t i : study.subset(run.n_real, run.seed)) {
     const Sample sample = cohort.load(i);
-    loaded->push_back(to_example(sample, recipe.diffusion,
-                                 class_of(recipe, real_domain(recipe.experiment),
-                                          sample.trimester)));
+    loaded->push_back(to_example(
+        sample, recipe.diffusion,
+        class_of(recipe, real_domain(recipe.experiment), sample.trimester)));
   }
   DiffusionExamples examples;
   examples.count = static_cast<std::int64_t>(loaded->size());
@@ -98,9 +98,8 @@ EllipsePrior training_prior(const Study& study, const ArmRun& run) {
     }
     // One frame for all: positions count relative to width and height.
     if (size.empty()) size = sample.mask.size();
-    ellipses.push_back(
-        scaled(*ellipse, double(size.width) / sample.mask.cols,
-               double(size.height) / sample.mask.rows));
+    ellipses.push_back(scaled(*ellipse, double(size.width) / sample.mask.cols,
+                              double(size.height) / sample.mask.rows));
   }
   return EllipsePrior(ellipses, size);
 }

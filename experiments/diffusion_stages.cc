@@ -30,6 +30,18 @@ void load_weights(DiffusionModel& model, const StageResult& stage) {
   model.unet().load_state(load_safetensors(file), file.string());
 }
 
+// What a training depends on: the sampling options do not belong to it.
+nlohmann::json training_options(const RunContext& context,
+                                const std::string& section) {
+  nlohmann::json options =
+      context.options.results({"diffusion", "augment", section});
+  for (const char* key : {"sampler", "timestep_spacing", "sampling_steps",
+                          "steps_offset", "clip_sample", "guidance_scale"}) {
+    options.erase(std::string("diffusion.") + key);
+  }
+  return options;
+}
+
 // Trains and says where the weights to use are: the moving average where one
 // is kept.
 nlohmann::json train_generator(const RunContext& context, DiffusionModel& model,
@@ -41,6 +53,7 @@ nlohmann::json train_generator(const RunContext& context, DiffusionModel& model,
   DiffusionTaskConfig task_config;
   task_config.batch_size = config.batch_size;
   task_config.seed = config.seed;
+  task_config.augmentation = context.recipe.augment;
   DiffusionTask task(model, std::move(examples), task_config);
   const TrainResult result =
       train(context.comm, task, config, stage_hash, dir / "checkpoints",
@@ -74,7 +87,8 @@ nlohmann::json gate_record(const GateVerdict& verdict) {
           {"axis_ratio", verdict.axis_ratio},
           {"in_frame", verdict.in_frame},
           {"skull_fraction", verdict.skull_fraction},
-          {"skull_contrast", verdict.skull_contrast}};
+          {"skull_contrast", verdict.skull_contrast},
+          {"skull_significance", verdict.skull_significance}};
 }
 
 ShardSample to_shard_sample(const GeneratedPair& pair, const Recipe& recipe,
@@ -84,7 +98,8 @@ ShardSample to_shard_sample(const GeneratedPair& pair, const Recipe& recipe,
   sample.image = pair.image;
   GateVerdict verdict;
   if (plan.diffusion.joint()) {
-    verdict = judge_outline(pair.image, pair.outline, recipe.gate, &sample.mask);
+    verdict =
+        judge_outline(pair.image, pair.outline, recipe.gate, &sample.mask);
   } else {
     sample.mask = pair.mask;
     verdict = judge_pair(pair.image, pair.mask, recipe.gate);
@@ -92,7 +107,6 @@ ShardSample to_shard_sample(const GeneratedPair& pair, const Recipe& recipe,
   sample.provenance = plan.provenance;
   sample.provenance["sample"] = pair.index;
   sample.provenance["class_id"] = pair.class_id;
-  if (!recipe.gate.enabled && !sample.mask.empty()) verdict.accepted = true;
   sample.provenance["gate"] = gate_record(verdict);
   if (sample.mask.empty()) {
     sample.mask = cv::Mat::zeros(pair.image.size(), CV_8UC1);
@@ -126,7 +140,7 @@ void generate_shards(const RunContext& context, const DiffusionModel& model,
   work.lease_folder = dir / "leases";
   work.first_item =
       first_item_of(work.items, context.comm.rank(), context.comm.world_size());
-  work.should_stop = [&] { return context.stop.requested(); };
+  work.should_stop = [&] { return context.should_stop(); };
   work.on_progress = [&](std::int64_t done) { progress.update(done); };
   run_together(context.comm, [&] { run_leased_work(work, LeaseConfig()); });
   progress.finish();
@@ -183,7 +197,7 @@ StageResult pretrain_generator(const RunContext& context,
   config.seed = recipe.experiment.phantom_seed;
   const nlohmann::json inputs = {
       {"mode", arm},
-      {"options", context.options.results({"diffusion", "pretrain"})},
+      {"options", training_options(context, "pretrain")},
       {"phantoms", phantom_inputs(recipe.experiment)},
       {"machine", context.machine}};
   return context.stages.run(
@@ -203,7 +217,7 @@ StageResult adapt_generator(const RunContext& context, const Study& study,
   config.seed = run.seed;
   const nlohmann::json inputs = {
       {"mode", run.arm},
-      {"options", context.options.results({"diffusion", "adapt"})},
+      {"options", training_options(context, "adapt")},
       {"pretrained", pretrained.outputs.at("sha256")},
       {"real", study.subset_inputs(run.n_real, run.seed)},
       {"seed", run.seed},
@@ -212,9 +226,9 @@ StageResult adapt_generator(const RunContext& context, const Study& study,
       "adapt-" + run.label(), inputs, [&](const std::filesystem::path& dir) {
         DiffusionModel model(config_of_arm(recipe, run.arm));
         load_weights(model, pretrained);
-        return train_generator(context, model, real_examples(recipe, study, run),
-                               config, sha256_hex(inputs.dump()), dir,
-                               "adapt " + run.label());
+        return train_generator(
+            context, model, real_examples(recipe, study, run), config,
+            sha256_hex(inputs.dump()), dir, "adapt " + run.label());
       });
 }
 
@@ -237,12 +251,13 @@ StageResult generate_dataset(const RunContext& context, const Study& study,
         plan.dataset.samples_per_shard = recipe.generate.samples_per_shard;
         plan.dataset.config_hash = sha256_hex(inputs.dump());
         plan.dataset.weights_hash = adapted.outputs.at("sha256");
-        plan.provenance = {{"generator", run.arm},
-                           {"seed", run.seed},
-                           {"weights", plan.dataset.weights_hash},
-                           {"config", plan.dataset.config_hash},
-                           {"sampler", plan.diffusion.sampler.kind},
-                           {"sampling_steps", plan.diffusion.sampler.num_steps}};
+        plan.provenance = {
+            {"generator", run.arm},
+            {"seed", run.seed},
+            {"weights", plan.dataset.weights_hash},
+            {"config", plan.dataset.config_hash},
+            {"sampler", plan.diffusion.sampler.kind},
+            {"sampling_steps", plan.diffusion.sampler.num_steps}};
         DiffusionModel model(plan.diffusion);
         load_weights(model, adapted);
         const EllipsePrior prior = training_prior(study, run);

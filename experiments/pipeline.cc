@@ -63,8 +63,9 @@ ArmImages arm_images(const RunContext& context, const Study& study,
   }
   const Cohort& cohort = *study.training().cohort;
   const auto first = study.subset(run.n_real, run.seed).at(0);
-  auto pairs = std::make_shared<SyntheticPairs>(
-      datasets.at(run.label()).dir / "dataset", cohort.load(first).image.size());
+  auto pairs =
+      std::make_shared<SyntheticPairs>(datasets.at(run.label()).dir / "dataset",
+                                       cohort.load(first).image.size());
   return ArmImages(study, context.recipe, run, pairs->size(),
                    [pairs](std::size_t i) { return pairs->read(i); });
 }
@@ -150,8 +151,8 @@ RunOutcome run_recipe(const Recipe& recipe, const OptionTable& options,
   open_run_folder(out, options, update, comm);
   JsonLines log(comm.rank() == 0 ? out / "log.jsonl" : "");
   StageRunner stages(comm, out / "stages", log);
-  const RunContext context{recipe, options, comm,           stages,
-                           stop,   log,     out, machine_kind()};
+  const RunContext context{recipe, options, comm, stages,
+                           stop,   log,     out,  machine_kind()};
 
   SharedSegmenter shared(recipe.place, out);
   check_same(comm, "the segmenter's weights", shared.segmenter.weights_hash());
@@ -170,17 +171,12 @@ RunOutcome run_recipe(const Recipe& recipe, const OptionTable& options,
     candidates.push_back(
         tuned_candidate(context, run, images, tuned, datasets));
   }
-  encode_tests(context, study, shared);
   Predictor predictor(shared.segmenter, shared.features);
-  const auto cases = evaluate(context, study, candidates, predictor,
-                              out / "evaluation");
-
-  RunOutcome outcome;
-  run_together(comm, [&] {
-    if (comm.rank() != 0) return;
-    outcome = write_report(context, study, {cases, candidates, datasets},
-                           predictor);
-  });
+  const auto cases =
+      evaluate(context, study, candidates, predictor, out / "evaluation",
+               [&] { encode_tests(context, study, shared); });
+  RunOutcome outcome =
+      write_report(context, study, {cases, candidates, datasets}, predictor);
   outcome.stages_done = stages.done();
   outcome.stages_skipped = stages.skipped();
   return outcome;

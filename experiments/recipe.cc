@@ -29,6 +29,7 @@ void describe_data(OptionTable& table, DataConfig& data) {
             "seed of the split by exam");
   table.add("data.phantom_count", &data.phantom_count, kResult,
             "images in each phantom cohort");
+  describe(table, data.annotations);
   table.add("data.test_limit", &data.test_limit, kResult,
             "images at most per test cohort, 0 for all (for short trials)");
 }
@@ -51,8 +52,9 @@ void describe_experiment(OptionTable& table, ExperimentConfig& config) {
             "prompts in test: gt-box, frame, self");
   table.add("experiment.draws", &config.draws, kResult,
             "draws of the gt-box jitter, averaged before any statistic");
-  table.add("experiment.phantom_styles", &config.phantom_styles, kResult,
-            "styles of the pretraining phantoms and of arm phantom; empty: all");
+  table.add(
+      "experiment.phantom_styles", &config.phantom_styles, kResult,
+      "styles of the pretraining phantoms and of arm phantom; empty: all");
   table.add("experiment.phantom_seed", &config.phantom_seed, kResult,
             "seed of those phantoms");
   table.add("experiment.smoke_test", &config.smoke_test, kResult,
@@ -76,22 +78,26 @@ void validate_data(const DataConfig& data) {
   for (const auto& name : data.cohorts) {
     const auto found = data.sources.find(name);
     if (found == data.sources.end() || found->second.empty()) {
-      throw ConfigError("option data." + name + " is not set: give the folder "
-                        "of that cohort with --set data." + name + "=FOLDER");
+      throw ConfigError("option data." + name +
+                        " is not set: give the folder "
+                        "of that cohort with --set data." +
+                        name + "=FOLDER");
     }
   }
   for (const auto& [name, source] : data.sources) {
     if (names.count(name)) continue;
     std::vector<std::string> known = data.cohorts;
     for (const char* key : {"cohorts", "train", "test_fraction", "split_seed",
-                            "phantom_count", "test_limit"}) {
+                            "phantom_count", "mask", "test_limit"}) {
       known.push_back(key);
     }
-    throw ConfigError("option data." + name + " is neither an option nor a "
+    throw ConfigError("option data." + name +
+                      " is neither an option nor a "
                       "cohort of data.cohorts; the nearest known one is data." +
                       nearest_name(name, known));
   }
   check_choice("data.train", data.train, data.cohorts);
+  data.annotations.validate();
   check_range("data.test_fraction", data.test_fraction, 0.01, 0.99);
   check_range("data.phantom_count", data.phantom_count, 1, 1e7);
   check_range("data.test_limit", data.test_limit, 0, 1e9);
@@ -103,8 +109,9 @@ void validate_experiment(const ExperimentConfig& config) {
   }
   for (int n : config.n_real) check_range("experiment.n_real", n, 1, 1e6);
   if (config.n_real.empty() || config.arms.empty() || config.prompts.empty()) {
-    throw ConfigError("options experiment.n_real, experiment.arms and "
-                      "experiment.prompts must not be empty");
+    throw ConfigError(
+        "options experiment.n_real, experiment.arms and "
+        "experiment.prompts must not be empty");
   }
   for (const auto& prompt : config.prompts) {
     check_choice("experiment.prompts", prompt, {"gt-box", "frame", "self"});
@@ -121,8 +128,8 @@ void validate_experiment(const ExperimentConfig& config) {
 
 }  // namespace
 
-// About 20,000 phantom views; two samples a lane, since a lane of one costs half
-// as much again per view.
+// About 20,000 phantom views; two samples a lane, since a lane of one costs
+// half as much again per view.
 TrainConfig pretrain_defaults() {
   TrainConfig config;
   config.steps = 1250;
@@ -171,20 +178,18 @@ bool is_diffusion_arm(const std::string& arm) {
   return arm == "concat" || arm == "joint";
 }
 
-bool Recipe::has_arm(const std::string& arm) const {
-  return std::count(experiment.arms.begin(), experiment.arms.end(), arm) > 0;
-}
-
 void Recipe::validate() const {
   validate_data(data);
   validate_experiment(experiment);
   diffusion.validate("diffusion");
+  augment.validate("augment");
   const int classes = class_count(experiment);
   if (diffusion.num_classes != 0 && diffusion.num_classes != classes) {
-    throw ConfigError("option diffusion.num_classes must be 0 (no classes) or " +
-                      std::to_string(classes) +
-                      " (4 trimesters, unknown included, of each phantom style "
-                      "and of the training cohort)");
+    throw ConfigError(
+        "option diffusion.num_classes must be 0 (no classes) or " +
+        std::to_string(classes) +
+        " (4 trimesters, unknown included, of each phantom style "
+        "and of the training cohort)");
   }
   check_range("generate.samples_per_shard", generate.samples_per_shard, 1, 1e6);
   pretrain.validate("pretrain");
@@ -198,6 +203,7 @@ void describe(OptionTable& table, Recipe& recipe) {
   describe_data(table, recipe.data);
   describe_experiment(table, recipe.experiment);
   describe(table, "diffusion", recipe.diffusion);
+  describe(table, "augment", recipe.augment);
   describe(table, "pretrain", recipe.pretrain);
   describe(table, "adapt", recipe.adapt);
   describe(table, "segment", recipe.segment);

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "core/option.h"
+#include "data/cohort.h"
 #include "data/quality_gate.h"
+#include "trainer/diffusion_augment.h"
 #include "trainer/diffusion_model.h"
 #include "trainer/trainer.h"
 
@@ -23,11 +25,13 @@ struct DataConfig {
   double test_fraction = 1.0 / 3.0;  // of the training cohort's exams
   std::uint64_t split_seed = 0;
   int phantom_count = 60;  // images in a phantom cohort
+  // Outlines as annotations: auto, ellipse or strict; see data/cohort.h.
+  CohortConfig annotations;
   // Images at most per test cohort, 0 for all: for short trials only.
   int test_limit = 0;
 };
 
-// [experiment] Arms, amounts and prompts; see the experiment page of docs/.
+// [experiment] Arms, amounts and prompts; see docs/evaluation.md.
 struct ExperimentConfig {
   std::string title = "Untitled experiment";
   std::vector<int> n_real = {5, 20};
@@ -66,7 +70,8 @@ TrainConfig segment_defaults();
 struct Recipe {
   DataConfig data;
   ExperimentConfig experiment;
-  DiffusionConfig diffusion;
+  DiffusionConfig diffusion;  // its mode is set by the arm
+  DiffusionAugmentConfig augment;
   TrainConfig pretrain = pretrain_defaults();
   TrainConfig adapt = adapt_defaults();
   TrainConfig segment = segment_defaults();
@@ -76,7 +81,6 @@ struct Recipe {
 
   // Throws ConfigError naming the option that is out of range or missing.
   void validate() const;
-  bool has_arm(const std::string& arm) const;
 };
 
 // Adds every option of a recipe.

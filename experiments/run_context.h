@@ -23,6 +23,9 @@ struct RunContext {
   nlohmann::json machine;  // machine_kind()
 
   bool rank_zero() const { return comm.rank() == 0; }
+  // For work without collectives: true once any rank was asked to stop. A rank
+  // that was tells the others by a file in the run's folder.
+  bool should_stop() const;
 };
 
 }  // namespace sono

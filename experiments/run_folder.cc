@@ -36,7 +36,8 @@ void check_same_config(const std::filesystem::path& file,
   if (!changed.empty()) {
     throw ConfigError(file.parent_path().string() +
                       ": made by another config; choose another --out, or add "
-                      "--update to redo the stages that changed:" + changed);
+                      "--update to redo the stages that changed:" +
+                      changed);
   }
 }
 
@@ -51,6 +52,10 @@ nlohmann::json machine_kind() {
 
 std::string config_hash(const OptionTable& table) {
   return sha256_hex(table.results().dump());
+}
+
+std::filesystem::path stop_note(const std::filesystem::path& dir) {
+  return dir / "stop-requested";
 }
 
 void open_run_folder(const std::filesystem::path& dir, const OptionTable& table,
@@ -70,6 +75,7 @@ void open_run_folder(const std::filesystem::path& dir, const OptionTable& table,
                                 {"version", SONO_VERSION},
                                 {"machine", machine_kind()},
                                 {"world_size", comm.world_size()}};
+    std::filesystem::remove(stop_note(dir));
     write_file_atomic(dir / "config.ini", table.ini());
     write_file_atomic(file, run.dump(1) + "\n");
   });

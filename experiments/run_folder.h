@@ -12,9 +12,14 @@ namespace sono {
 
 // Makes the folder, or takes one made by the same result options. A folder made
 // by another config is a ConfigError that lists the options that differ, unless
-// `update` is set: then the stages that changed are redone. All ranks must call.
+// `update` is set: then the stages that changed are redone. All ranks must
+// call.
 void open_run_folder(const std::filesystem::path& dir, const OptionTable& table,
                      bool update, Communicator& comm);
+
+// A file of this name in the run's folder asks every rank to stop; opening the
+// folder removes it.
+std::filesystem::path stop_note(const std::filesystem::path& dir);
 
 // What a result depends on beside config and data: device kind, CPU capability,
 // LibTorch version, threads a rank. Equal bits are promised between machines of

@@ -16,6 +16,12 @@
 namespace sono {
 namespace {
 
+// Goes up when the report of equal cases changes.
+constexpr int kReportVersion = 1;
+constexpr char kCasesFile[] = "cases.csv";
+constexpr char kSummaryFile[] = "summary.json";
+constexpr char kReportFile[] = "report.html";
+
 constexpr int kColumns = 4;
 const cv::Size kTile(240, 165);
 const cv::Scalar kReferenceColour(80, 220, 120);
@@ -55,20 +61,19 @@ std::vector<ReportPicture> synthetic_pictures(const RunContext& context,
     phantoms.push_back(
         {sample.image, sample.mask, kReferenceColour, sample.id});
   }
-  pictures.push_back(picture(group, "Phantoms",
-                             "What the simulator alone makes.", phantoms));
+  pictures.push_back(
+      picture(group, "Phantoms", "What the simulator alone makes.", phantoms));
   for (const auto& [label, stage] : data.datasets) {
     const auto& outputs = stage.outputs;
     const std::string caption =
         "The quality gate accepted " + outputs.at("accepted").dump() + " of " +
-        outputs.at("count").dump() + " pairs. Rejected: " +
-        outputs.at("reasons").dump() + ".";
+        outputs.at("count").dump() +
+        " pairs. Rejected: " + outputs.at("reasons").dump() + ".";
     for (const char* pile : {"accepted", "rejected"}) {
       const std::string bytes =
           read_file(stage.dir / (std::string(pile) + ".png"));
-      pictures.push_back({label + ", " + pile, caption,
-                          {bytes.begin(), bytes.end()},
-                          group});
+      pictures.push_back(
+          {label + ", " + pile, caption, {bytes.begin(), bytes.end()}, group});
     }
   }
   return pictures;
@@ -102,11 +107,10 @@ ContactTile overlay(const Case& row, const StudyCohort& entry,
   for (std::size_t i : entry.test) {
     if (entry.cohort->info(i).id != row.image) continue;
     const Sample sample = entry.cohort->load(i);
-    const cv::Mat mask =
-        predictor
-            .predict(candidate, sample, row.prompt,
-                     static_cast<int>(row.draw.value_or(0)))
-            .mask;
+    const cv::Mat mask = predictor
+                             .predict(candidate, sample, row.prompt,
+                                      static_cast<int>(row.draw.value_or(0)))
+                             .mask;
     // The reference is burned in first; the sheet draws the prediction.
     const cv::Mat with_reference = draw_reference(sample);
     char caption[64];
@@ -148,12 +152,11 @@ std::vector<ReportPicture> overlay_pictures(const RunContext& context,
           tiles.push_back(overlay(row, entry, *candidate, predictor));
         }
       }
-      pictures.push_back(
-          picture("Best and worst", entry.name + (best ? ", best" : ", worst"),
-                  "Arm " + arm + ", N = " +
-                      std::to_string(config.n_real.front()) + ", prompt " +
-                      prompt + ". Green: reference; orange: prediction.",
-                  tiles));
+      pictures.push_back(picture(
+          "Best and worst", entry.name + (best ? ", best" : ", worst"),
+          "Arm " + arm + ", N = " + std::to_string(config.n_real.front()) +
+              ", prompt " + prompt + ". Green: reference; orange: prediction.",
+          tiles));
     }
   }
   return pictures;
@@ -221,15 +224,14 @@ SummaryOptions summary_options(const Recipe& recipe) {
   return options;
 }
 
-}  // namespace
-
-RunOutcome write_report(const RunContext& context, const Study& study,
-                        const ReportData& data, Predictor& predictor) {
-  const std::string cases_text = format_cases(data.cases);
+// Writes the three files into `dir`; returns the text table.
+std::string write_files(const RunContext& context, const Study& study,
+                        const ReportData& data, const std::string& cases_text,
+                        Predictor& predictor,
+                        const std::filesystem::path& dir) {
   const nlohmann::json summary =
       summarize(data.cases, summary_options(context.recipe));
   const std::string summary_text = format_summary(summary);
-
   ReportInput input;
   input.title = context.recipe.experiment.title;
   input.notices = notices(context, study, data);
@@ -241,13 +243,39 @@ RunOutcome write_report(const RunContext& context, const Study& study,
   }
   input.provenance = provenance(context, study, data, sha256_hex(cases_text),
                                 sha256_hex(summary_text));
+  write_file_atomic(dir / kCasesFile, cases_text);
+  write_file_atomic(dir / kSummaryFile, summary_text);
+  write_file_atomic(dir / kReportFile, render_report(input));
+  return text_table(summary);
+}
 
-  write_file_atomic(context.out / "cases.csv", cases_text);
-  write_file_atomic(context.out / "summary.json", summary_text);
+}  // namespace
+
+RunOutcome write_report(const RunContext& context, const Study& study,
+                        const ReportData& data, Predictor& predictor) {
+  const std::string cases_text = format_cases(data.cases);
+  const nlohmann::json inputs = {{"version", kReportVersion},
+                                 {"cases", sha256_hex(cases_text)},
+                                 {"options", context.options.results()}};
+  const auto work = [&](const std::filesystem::path& dir) {
+    nlohmann::json outputs;
+    run_together(context.comm, [&] {
+      if (!context.rank_zero()) return;
+      outputs = {{"table", write_files(context, study, data, cases_text,
+                                       predictor, dir)}};
+    });
+    return outputs;
+  };
+  const StageResult stage = context.stages.run("report", inputs, work);
+  run_together(context.comm, [&] {
+    if (!context.rank_zero()) return;
+    for (const char* name : {kCasesFile, kSummaryFile, kReportFile}) {
+      write_file_atomic(context.out / name, read_file(stage.dir / name));
+    }
+  });
   RunOutcome outcome;
-  outcome.report = context.out / "report.html";
-  write_file_atomic(outcome.report, render_report(input));
-  outcome.table = text_table(summary);
+  outcome.report = context.out / kReportFile;
+  outcome.table = stage.outputs.value("table", "");
   return outcome;
 }
 

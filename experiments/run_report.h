@@ -18,8 +18,9 @@ struct ReportData {
   const std::map<std::string, StageResult>& datasets;
 };
 
-// Writes the three files into the run's folder and returns where they are and
-// the text table. One rank calls.
+// A stage that writes the three files, which are then copied into the run's
+// folder. Returns where the report is and (on rank 0) the text table. All ranks
+// must call.
 RunOutcome write_report(const RunContext& context, const Study& study,
                         const ReportData& data, Predictor& predictor);
 

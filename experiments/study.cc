@@ -36,9 +36,8 @@ std::filesystem::path make_phantom_cohort(const PhantomCohort& cohort,
                                  {"version", kPhantomVersion}};
   const auto work = [&](const std::filesystem::path& dir) {
     const auto part = [&](int rank) {
-      return static_cast<std::uint64_t>(
-          split_point(static_cast<std::int64_t>(cohort.count),
-                      comm.world_size(), rank));
+      return static_cast<std::uint64_t>(split_point(
+          static_cast<std::int64_t>(cohort.count), comm.world_size(), rank));
     };
     run_together(comm, [&] {
       write_phantom_images(cohort, dir, part(comm.rank()),
@@ -57,8 +56,7 @@ std::filesystem::path make_phantom_cohort(const PhantomCohort& cohort,
 Study::Study(const Recipe& recipe, Communicator& comm, StageRunner& stages)
     : recipe_(recipe) {
   for (const auto& name : recipe.data.cohorts) {
-    cohorts_.push_back(
-        open(name, recipe.data.sources.at(name), comm, stages));
+    cohorts_.push_back(open(name, recipe.data.sources.at(name), comm, stages));
   }
   for (auto& entry : cohorts_) split(entry);
   const int largest = *std::max_element(recipe.experiment.n_real.begin(),
@@ -83,7 +81,8 @@ StudyCohort Study::open(const std::string& name, const std::string& source,
                        recipe_.data),
         name, comm, stages);
   }
-  entry.cohort = std::make_unique<Cohort>(open_cohort(name, dir));
+  entry.cohort = std::make_unique<Cohort>(
+      open_cohort(name, dir, recipe_.data.annotations));
   if (!entry.cohort->has_masks()) {
     throw DataError(dir.string() + ": cohort " + name +
                     " has no masks, so there is no Dice to compute; leave it "

@@ -57,9 +57,6 @@ namespace {
 void describe_network(OptionTable& table, const std::string& prefix,
                       DiffusionConfig& c) {
   const auto result = OptionKind::kResult;
-  table.add(prefix + ".mode", &c.mode, result,
-            "concat (mask in, image out: the label is exact) or joint (image "
-            "and outline made together)");
   table.add(prefix + ".image_width", &c.image_width, result,
             "width of generated images, px, even; cost grows with it");
   table.add(prefix + ".image_height", &c.image_height, result,

@@ -42,7 +42,7 @@ struct DiffusionConfig {
   bool joint() const { return mode == "joint"; }
 };
 
-// Adds the options "prefix.mode", "prefix.image_width", ...
+// Adds the options "prefix.image_width", ...; the mode is the caller's choice.
 void describe(OptionTable& table, const std::string& prefix,
               DiffusionConfig& config);
 

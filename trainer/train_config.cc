@@ -50,7 +50,6 @@ void describe(OptionTable& table, const std::string& prefix,
       "decay of the weights' moving average, with warm-up; 0 = none");
   add("checkpoint_every", &config.checkpoint_every,
       "steps between checkpoints; 0 = only at the end", OptionKind::kSpeed);
-  add("seed", &config.seed, "seed of this training");
 }
 
 }  // namespace sono

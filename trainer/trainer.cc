@@ -50,9 +50,10 @@ class Loop {
 
   std::int64_t step() const { return state_.step; }
   bool done() const { return state_.step >= config_.steps; }
-  TrainResult result() const {
-    return {dir_ / checkpoint_name(state_.step), state_.loss,
-            optimizer_.state.skipped};
+  TrainResult finish() {
+    const auto checkpoint = dir_ / checkpoint_name(state_.step);
+    remove_other_checkpoints(comm_, checkpoint);
+    return {checkpoint, state_.loss, optimizer_.state.skipped};
   }
 
   void resume() {
@@ -173,7 +174,7 @@ TrainResult train(Communicator& comm, Task& task, const TrainConfig& config,
                   JsonLines* log, const std::string& label) {
   Loop loop(comm, task, config, config_hash, dir);
   loop.resume();
-  if (loop.done()) return loop.result();
+  if (loop.done()) return loop.finish();
   StepLog step_log(comm, config, log, label);
   while (!loop.done()) {
     const Loop::Step step = loop.run_step(stop.requested());
@@ -187,7 +188,7 @@ TrainResult train(Communicator& comm, Task& task, const TrainConfig& config,
     }
   }
   step_log.finish();
-  return loop.result();
+  return loop.finish();
 }
 
 }  // namespace sono

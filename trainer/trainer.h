@@ -20,7 +20,7 @@ struct TrainResult {
 };
 
 // Trains to config.steps and leaves the final weights in the task's parameters
-// and in `dir`/step-NNNNNNNN. Goes on from the newest good checkpoint in `dir`;
+// and in `dir`/step-NNNNNNNN, then the only checkpoint there. Goes on from the newest good checkpoint in `dir`;
 // when that is the last step, only loads it. The result is the same for any
 // number of ranks and any interruption.
 //

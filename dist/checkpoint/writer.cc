@@ -11,10 +11,24 @@
 #include "core/hash.h"
 #include "dist/checkpoint/file_image.h"
 
+namespace fs = std::filesystem;
+
 namespace sono {
 namespace {
 
-namespace fs = std::filesystem;
+// Removes the checkpoints beside `kept`, but for the one named `also_kept`. The
+// manifest goes first: a half-removed checkpoint is none.
+void remove_except(const fs::path& kept, const std::string& also_kept) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(kept.parent_path())) {
+    const std::string other = entry.path().filename().string();
+    if (other.starts_with("step-") && other != kept.filename().string() &&
+        other != also_kept) {
+      fs::remove(entry.path() / "manifest.json", ignored);
+      fs::remove_all(entry.path(), ignored);
+    }
+  }
+}
 
 // A file being filled by several ranks. Errors name the path.
 class OutputFile {
@@ -140,14 +154,7 @@ class SaveFolder {
       const std::string other = path.filename().string();
       if (other < name) previous = std::max(previous, other);
     }
-    std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(folder_.parent_path())) {
-      const std::string other = entry.path().filename().string();
-      if (other.starts_with("step-") && other != name && other != previous) {
-        fs::remove(entry.path() / "manifest.json", ignored);
-        fs::remove_all(entry.path(), ignored);
-      }
-    }
+    remove_except(folder_, previous);
   }
 
  private:
@@ -222,6 +229,12 @@ fs::path save_checkpoint(Communicator& comm, const fs::path& root,
     save.remove_others();
   });
   return folder;
+}
+
+void remove_other_checkpoints(Communicator& comm, const fs::path& checkpoint) {
+  run_together(comm, [&] {
+    if (comm.rank() == 0) remove_except(checkpoint, "");
+  });
 }
 
 }  // namespace sono

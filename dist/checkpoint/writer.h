@@ -30,4 +30,9 @@ std::filesystem::path save_checkpoint(Communicator& comm,
                                       const CheckpointState& state,
                                       const Arena& arena);
 
+// Removes every other checkpoint beside this one, so that a finished training
+// leaves the same files whatever its history. All ranks must call.
+void remove_other_checkpoints(Communicator& comm,
+                              const std::filesystem::path& checkpoint);
+
 }  // namespace sono

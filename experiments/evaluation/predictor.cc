@@ -43,8 +43,9 @@ void Predictor::use_weights(const Candidate& candidate) {
   loaded_ = candidate.checkpoint_hash;
 }
 
-PromptedMask Predictor::predict(const Candidate& candidate, const Sample& sample,
-                              const std::string& prompt, int draw) {
+PromptedMask Predictor::predict(const Candidate& candidate,
+                                const Sample& sample, const std::string& prompt,
+                                int draw) {
   const SamFrame frame(sample.image.size());
   Box box = frame.whole();
   if (prompt == "gt-box") box = jittered_box(frame, sample, draw);

@@ -27,7 +27,7 @@ class Predictor {
   // jittered boxes of gt-box. DataError when the candidate's weights cannot be
   // read.
   PromptedMask predict(const Candidate& candidate, const Sample& sample,
-                     const std::string& prompt, int draw);
+                       const std::string& prompt, int draw);
 
  private:
   void use_weights(const Candidate& candidate);

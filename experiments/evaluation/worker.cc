@@ -1,5 +1,7 @@
 #include "experiments/evaluation/worker.h"
 
+#include <algorithm>
+
 #include "core/atomic_file.h"
 #include "core/hash.h"
 #include "core/progress.h"
@@ -26,19 +28,17 @@ std::string cell_key(const RunContext& context, const Candidate& candidate,
                      int draw) {
   std::vector<std::string> images;
   for (std::size_t i : entry.test) images.push_back(entry.cohort->info(i).id);
-  const nlohmann::json inputs = {
-      {"version", kEvaluationVersion},
-      {"config", config_hash(context.options)},
-      {"arm", candidate.arm},
-      {"n_real", candidate.n_real.value_or(-1)},
-      {"seed", candidate.seed.value_or(-1)},
-      {"checkpoint", candidate.checkpoint_hash},
-      {"cohort", entry.name},
-      {"content", entry.content_hash},
-      {"images", images},
-      {"prompt", prompt},
-      {"draw", draw},
-      {"machine", context.machine}};
+  const nlohmann::json inputs = {{"version", kEvaluationVersion},
+                                 {"arm", candidate.arm},
+                                 {"n_real", candidate.n_real.value_or(-1)},
+                                 {"seed", candidate.seed.value_or(-1)},
+                                 {"checkpoint", candidate.checkpoint_hash},
+                                 {"cohort", entry.name},
+                                 {"content", entry.content_hash},
+                                 {"images", images},
+                                 {"prompt", prompt},
+                                 {"draw", draw},
+                                 {"machine", context.machine}};
   return sha256_hex(inputs.dump()).substr(0, 24);
 }
 
@@ -65,13 +65,11 @@ std::vector<EvaluationCell> cells_of(const RunContext& context,
   return cells;
 }
 
-// What all rows of a cell share.
+// What all rows of a cell share; the fields of the run are filled in on
+// folding, so that a changed recipe finds its unchanged cells.
 Case row_of(const RunContext& context, const EvaluationCell& cell) {
   const Candidate& candidate = *cell.candidate;
   Case row;
-  row.config_hash = config_hash(context.options);
-  row.run_id = row.config_hash.substr(0, 12);
-  row.recipe = context.recipe.experiment.title;
   row.arm = candidate.arm;
   if (candidate.n_real) row.train_cohort = context.recipe.data.train;
   row.n_real = candidate.n_real;
@@ -120,14 +118,33 @@ std::vector<Case> score_cell(const RunContext& context,
   return rows;
 }
 
-}  // namespace
+std::vector<Case> fold_cells(const RunContext& context,
+                             const std::vector<EvaluationCell>& cells) {
+  const std::string hash = config_hash(context.options);
+  std::vector<Case> rows;
+  for (const auto& cell : cells) {
+    for (auto& row : read_cases(cell.file)) {
+      row.config_hash = hash;
+      row.run_id = hash.substr(0, 12);
+      row.recipe = context.recipe.experiment.title;
+      rows.push_back(std::move(row));
+    }
+  }
+  return rows;
+}
 
-std::vector<Case> evaluate(const RunContext& context, const Study& study,
-                           const std::vector<Candidate>& candidates,
-                           Predictor& predictor,
-                           const std::filesystem::path& dir) {
-  const auto cells = cells_of(context, study, candidates, dir);
-  run_together(context.comm, [&] { make_directories(dir); });
+// Rank 0 looks, so that all ranks agree.
+bool all_done(const RunContext& context,
+              const std::vector<EvaluationCell>& cells) {
+  const bool done = std::all_of(cells.begin(), cells.end(), [](auto& cell) {
+    return std::filesystem::exists(cell.file);
+  });
+  return broadcast_string(context.comm, done ? "done" : "missing") == "done";
+}
+
+void score_missing(const RunContext& context,
+                   const std::vector<EvaluationCell>& cells,
+                   Predictor& predictor, const std::filesystem::path& dir) {
   Progress progress("evaluate", static_cast<std::int64_t>(cells.size()),
                     "cells", context.rank_zero());
   LeasedWork work;
@@ -141,17 +158,27 @@ std::vector<Case> evaluate(const RunContext& context, const Study& study,
   work.lease_folder = dir / "leases";
   work.first_item =
       first_item_of(work.items, context.comm.rank(), context.comm.world_size());
-  work.should_stop = [&] { return context.stop.requested(); };
+  work.should_stop = [&] { return context.should_stop(); };
   work.on_progress = [&](std::int64_t done) { progress.update(done); };
   run_together(context.comm, [&] { run_leased_work(work, LeaseConfig()); });
   progress.finish();
+}
 
+}  // namespace
+
+std::vector<Case> evaluate(const RunContext& context, const Study& study,
+                           const std::vector<Candidate>& candidates,
+                           Predictor& predictor,
+                           const std::filesystem::path& dir,
+                           const std::function<void()>& prepare) {
+  const auto cells = cells_of(context, study, candidates, dir);
+  run_together(context.comm, [&] { make_directories(dir); });
+  if (!all_done(context, cells)) {
+    prepare();
+    score_missing(context, cells, predictor, dir);
+  }
   std::vector<Case> rows;
-  run_together(context.comm, [&] {
-    for (const auto& cell : cells) {
-      for (auto& row : read_cases(cell.file)) rows.push_back(std::move(row));
-    }
-  });
+  run_together(context.comm, [&] { rows = fold_cells(context, cells); });
   return rows;
 }
 

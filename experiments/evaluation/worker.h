@@ -3,6 +3,7 @@
 // draw); a worker leases one, scores every test image and writes one file by
 // rename. Any number of workers may come and go; no server is needed.
 
+#include <functional>
 #include <vector>
 
 #include "experiments/evaluation/predictor.h"
@@ -13,10 +14,12 @@
 namespace sono {
 
 // Scores all cells that are missing under `dir` and returns the rows of all.
-// All ranks must call; each is one worker.
+// `prepare` is called on every rank before work when any cell is missing. All
+// ranks must call; each is one worker.
 std::vector<Case> evaluate(const RunContext& context, const Study& study,
                            const std::vector<Candidate>& candidates,
                            Predictor& predictor,
-                           const std::filesystem::path& dir);
+                           const std::filesystem::path& dir,
+                           const std::function<void()>& prepare);
 
 }  // namespace sono

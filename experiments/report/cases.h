@@ -60,7 +60,7 @@ struct CaseColumn {
       field;
 };
 
-// The 41 columns in file order.
+// The 39 columns in file order.
 std::span<const CaseColumn> case_columns();
 
 // The file's text, RFC 4180 with line feeds, header first. Rows are sorted by

@@ -11,7 +11,7 @@
 
 namespace sono {
 
-// The comparison named before the experiment (protocol.md) and the arms that
+// The comparison named before the experiment (docs/evaluation.md) and the arms that
 // the exploratory ones cross.
 struct SummaryOptions {
   std::string endpoint_treatment = "concat";

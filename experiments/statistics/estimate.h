@@ -1,5 +1,5 @@
 #pragma once
-// Means of clustered observations with 95 % intervals, as protocol.md has it:
+// Means of clustered observations with 95 % intervals, as docs/evaluation.md has it:
 // images of one exam are not independent, and neither are those of one seed.
 //
 // The estimate is the mean over images, the number that everyone reports.

@@ -25,7 +25,8 @@ struct ConvOptions {
 
 class Conv2d : public Module {
  public:
-  Conv2d(std::int64_t in_channels, std::int64_t out_channels, ConvOptions options);
+  Conv2d(std::int64_t in_channels, std::int64_t out_channels,
+         ConvOptions options);
   at::Tensor operator()(const at::Tensor& x) const;
 
   at::Tensor weight, bias;

@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/experiments/report/example_cases.h"
 #include "experiments/report/sentences.h"
 #include "experiments/report/summary.h"
+#include "tests/experiments/report/example_cases.h"
 
 namespace sono {
 namespace {

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "tests/experiments/report/example_cases.h"
 #include "experiments/report/text_table.h"
+#include "tests/experiments/report/example_cases.h"
 
 namespace sono {
 namespace {
