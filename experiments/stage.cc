@@ -52,8 +52,10 @@ StageResult StageRunner::run(
   const auto start = std::chrono::steady_clock::now();
   if (comm_.rank() == 0) make_directories(result.dir);
   comm_.barrier();
-  result.outputs = work(result.dir);
+  const nlohmann::json own = work(result.dir);
   comm_.barrier();
+  result.outputs =
+      nlohmann::json::parse(broadcast_string(comm_, own.dump(), 0));
   const std::chrono::duration<double> seconds =
       std::chrono::steady_clock::now() - start;
   if (comm_.rank() == 0) {

@@ -25,8 +25,8 @@ class StageRunner {
   StageRunner(Communicator& comm, std::filesystem::path root, JsonLines& log);
 
   // Does `work(dir)` unless the stage is finished; rank 0 decides and all ranks
-  // follow. `inputs` holds result options and content hashes only. Each rank's
-  // `work` returns the same outputs; rank 0 commits them as stage.json last.
+  // follow. `inputs` holds result options and content hashes only. All ranks
+  // get the outputs of rank 0's `work`, which are committed as stage.json last.
   // All ranks must call, in the same order.
   StageResult run(
       const std::string& name, const nlohmann::json& inputs,
