@@ -20,9 +20,9 @@ struct TrainResult {
 };
 
 // Trains to config.steps and leaves the final weights in the task's parameters
-// and in `dir`/step-NNNNNNNN, then the only checkpoint there. Goes on from the newest good checkpoint in `dir`;
-// when that is the last step, only loads it. The result is the same for any
-// number of ranks and any interruption.
+// and in `dir`/step-NNNNNNNN, then the only checkpoint there. Goes on from the
+// newest good checkpoint in `dir`; when that is the last step, only loads it.
+// The result is the same for any number of ranks and any interruption.
 //
 // `log` may be null; only rank 0 writes to it. `label` stands in front of the
 // progress line ("pretrain"). The caller sets LibTorch's threads (one a rank

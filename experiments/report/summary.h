@@ -11,8 +11,8 @@
 
 namespace sono {
 
-// The comparison named before the experiment (docs/evaluation.md) and the arms that
-// the exploratory ones cross.
+// The comparison named before the experiment (docs/evaluation.md) and the arms
+// that the exploratory ones cross.
 struct SummaryOptions {
   std::string endpoint_treatment = "concat";
   std::string endpoint_control = "us-aug";

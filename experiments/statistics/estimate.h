@@ -1,6 +1,7 @@
 #pragma once
-// Means of clustered observations with 95 % intervals, as docs/evaluation.md has it:
-// images of one exam are not independent, and neither are those of one seed.
+// Means of clustered observations with 95 % intervals, as docs/evaluation.md
+// has it: images of one exam are not independent, and neither are those of one
+// seed.
 //
 // The estimate is the mean over images, the number that everyone reports.
 // - From `min_clusters` exams on: cluster bootstrap, percentile interval of
