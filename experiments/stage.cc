@@ -11,6 +11,10 @@
 namespace sono {
 namespace {
 
+// Part of every key: goes up when the program gives other bytes for equal
+// inputs of any stage.
+constexpr int kResultVersion = 1;
+
 constexpr char kRecordFile[] = "stage.json";
 
 // The outputs of a finished stage as JSON text, or "" when it is not finished.
@@ -35,7 +39,8 @@ StageResult StageRunner::run(
     const std::string& name, const nlohmann::json& inputs,
     const std::function<nlohmann::json(const std::filesystem::path&)>& work) {
   StageResult result;
-  const nlohmann::json keyed = {{"stage", name}, {"inputs", inputs}};
+  const nlohmann::json keyed = {
+      {"stage", name}, {"inputs", inputs}, {"version", kResultVersion}};
   result.key = sha256_hex(keyed.dump());
   result.dir = root_ / (name + "-" + result.key.substr(0, 12));
   const auto record = result.dir / kRecordFile;

@@ -18,8 +18,8 @@ int print_help() {
   }
   std::puts(
       "\n`sonoforge help COMMAND` lists a command's options; `sonoforge "
-      "--version` says\nwhich version this is. Under mpirun or srun a command "
-      "is distributed.");
+      "--version` says\nwhich version this is. Under mpirun or srun `run` is "
+      "distributed.");
   return 0;
 }
 
