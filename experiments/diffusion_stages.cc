@@ -5,10 +5,8 @@
 
 #include "core/error.h"
 #include "core/hash.h"
-#include "core/progress.h"
 #include "data/contact_sheet.h"
 #include "data/image_file.h"
-#include "data/lease.h"
 #include "data/shards/reader.h"
 #include "data/shards/writer.h"
 #include "experiments/diffusion_examples.h"
@@ -121,8 +119,6 @@ void generate_shards(const RunContext& context, const DiffusionModel& model,
                      const std::string& label) {
   const auto dataset = dir / "dataset";
   open_dataset(dataset, plan.dataset);
-  Progress progress("generate " + label, plan.dataset.num_shards(), "shards",
-                    context.rank_zero());
   LeasedWork work;
   work.items = plan.dataset.num_shards();
   work.is_done = [&](std::int64_t i) { return shard_done(dataset, i); };
@@ -138,12 +134,7 @@ void generate_shards(const RunContext& context, const DiffusionModel& model,
     commit_shard(dataset, plan.dataset, i, samples);
   };
   work.lease_folder = dir / "leases";
-  work.first_item =
-      first_item_of(work.items, context.comm.rank(), context.comm.world_size());
-  work.should_stop = [&] { return context.should_stop(); };
-  work.on_progress = [&](std::int64_t done) { progress.update(done); };
-  run_together(context.comm, [&] { run_leased_work(work, LeaseConfig()); });
-  progress.finish();
+  share_out(context, "generate " + label, "shards", std::move(work));
   run_together(context.comm, [&] {
     if (context.rank_zero()) finalize_dataset(dataset, plan.dataset);
   });

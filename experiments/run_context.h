@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/json_lines.h"
+#include "data/lease.h"
 #include "dist/communicator.h"
 #include "dist/stop_signal.h"
 #include "experiments/recipe.h"
@@ -27,5 +28,10 @@ struct RunContext {
   // that was tells the others by a file in the run's folder.
   bool should_stop() const;
 };
+
+// Shares out independent items over the ranks by leases, with a progress line;
+// `work` needs its items, is_done, work and lease_folder. All ranks must call.
+void share_out(const RunContext& context, const std::string& label,
+               const std::string& unit, LeasedWork work);
 
 }  // namespace sono

@@ -4,8 +4,6 @@
 
 #include "core/atomic_file.h"
 #include "core/hash.h"
-#include "core/progress.h"
-#include "data/lease.h"
 #include "experiments/metrics/score.h"
 #include "experiments/run_folder.h"
 
@@ -145,8 +143,6 @@ bool all_done(const RunContext& context,
 void score_missing(const RunContext& context,
                    const std::vector<EvaluationCell>& cells,
                    Predictor& predictor, const std::filesystem::path& dir) {
-  Progress progress("evaluate", static_cast<std::int64_t>(cells.size()),
-                    "cells", context.rank_zero());
   LeasedWork work;
   work.items = static_cast<std::int64_t>(cells.size());
   work.is_done = [&](std::int64_t i) {
@@ -156,12 +152,7 @@ void score_missing(const RunContext& context,
     write_cases(cells[i].file, score_cell(context, cells[i], predictor));
   };
   work.lease_folder = dir / "leases";
-  work.first_item =
-      first_item_of(work.items, context.comm.rank(), context.comm.world_size());
-  work.should_stop = [&] { return context.should_stop(); };
-  work.on_progress = [&](std::int64_t done) { progress.update(done); };
-  run_together(context.comm, [&] { run_leased_work(work, LeaseConfig()); });
-  progress.finish();
+  share_out(context, "evaluate", "cells", std::move(work));
 }
 
 }  // namespace
