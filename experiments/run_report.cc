@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <opencv2/imgproc.hpp>
+#include <optional>
+#include <set>
 
 #include "core/atomic_file.h"
 #include "core/hash.h"
 #include "data/contact_sheet.h"
 #include "data/image_file.h"
+#include "data/split.h"
 #include "experiments/diffusion_stages.h"
 #include "experiments/report/html_report.h"
 #include "experiments/report/summary.h"
@@ -17,7 +20,7 @@ namespace sono {
 namespace {
 
 // Goes up when the report of equal cases changes.
-constexpr int kReportVersion = 1;
+constexpr int kReportVersion = 2;
 constexpr char kCasesFile[] = "cases.csv";
 constexpr char kSummaryFile[] = "summary.json";
 constexpr char kReportFile[] = "report.html";
@@ -45,6 +48,18 @@ std::vector<ContactTile> real_tiles(const Study& study, int count) {
   return tiles;
 }
 
+// "The quality gate accepted 14 of 16 pairs. Rejected: skull 2."
+std::string gate_caption(const nlohmann::json& outputs) {
+  std::string text = "The quality gate accepted " +
+                     outputs.at("accepted").dump() + " of " +
+                     outputs.at("count").dump() + " pairs.";
+  std::string reasons;
+  for (const auto& [kind, count] : outputs.at("reasons").items()) {
+    reasons += (reasons.empty() ? " Rejected: " : ", ") + kind + count.dump();
+  }
+  return text + reasons + (reasons.empty() ? "" : ".");
+}
+
 // Real heads, phantoms, and the accepted pairs of each generator.
 std::vector<ReportPicture> synthetic_pictures(const RunContext& context,
                                               const Study& study,
@@ -64,11 +79,7 @@ std::vector<ReportPicture> synthetic_pictures(const RunContext& context,
   pictures.push_back(
       picture(group, "Phantoms", "What the simulator alone makes.", phantoms));
   for (const auto& [label, stage] : data.datasets) {
-    const auto& outputs = stage.outputs;
-    const std::string caption =
-        "The quality gate accepted " + outputs.at("accepted").dump() + " of " +
-        outputs.at("count").dump() +
-        " pairs. Rejected: " + outputs.at("reasons").dump() + ".";
+    const std::string caption = gate_caption(stage.outputs);
     for (const char* pile : {"accepted", "rejected"}) {
       const std::string bytes =
           read_file(stage.dir / (std::string(pile) + ".png"));
@@ -162,6 +173,22 @@ std::vector<ReportPicture> overlay_pictures(const RunContext& context,
   return pictures;
 }
 
+// Says when a cohort has few independent heads.
+std::optional<std::string> few_heads_notice(const StudyCohort& entry) {
+  constexpr std::size_t kFew = 30;
+  std::set<std::string> groups;
+  bool patients = true;
+  for (std::size_t i : entry.test) {
+    const SampleInfo& info = entry.cohort->info(i);
+    groups.insert(split_group(info));
+    patients = patients && !info.patient.empty();
+  }
+  if (groups.size() >= kFew) return std::nullopt;
+  return "Cohort " + entry.name + " has " + std::to_string(entry.test.size()) +
+         " test images of only " + std::to_string(groups.size()) +
+         (patients ? " patients." : " exams.");
+}
+
 std::vector<std::string> notices(const RunContext& context, const Study& study,
                                  const ReportData& data) {
   std::vector<std::string> lines;
@@ -176,6 +203,7 @@ std::vector<std::string> notices(const RunContext& context, const Study& study,
       lines.push_back("Cohort " + entry.name +
                       " is made of phantoms, not of real images.");
     }
+    if (const auto notice = few_heads_notice(entry)) lines.push_back(*notice);
   }
   for (const auto& [label, stage] : data.datasets) {
     if (stage.outputs.at("accepted") == 0) {

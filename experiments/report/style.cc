@@ -74,8 +74,7 @@ svg .curve { fill: none; stroke: var(--arm); stroke-width: 2; }
 svg .level { stroke: var(--arm); stroke-width: 1.6; stroke-dasharray: 6 4; }
 svg .zero { stroke: var(--soft); stroke-dasharray: 2 2; }
 svg.bar { width: 160px; height: 20px; }
-.pictures { display: grid; gap: 16px;
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); }
+.pictures { display: grid; gap: 20px; }
 .pictures img { width: 100%; height: auto; border-radius: 6px;
   border: 1px solid var(--rule); background: #000; }
 .pictures figcaption b { color: var(--ink); }
