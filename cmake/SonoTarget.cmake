@@ -78,4 +78,4 @@ endfunction()
 set(SONO_TEST_ENVIRONMENT
   "OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"
   "OMPI_MCA_btl_vader_single_copy_mechanism=none;OMP_NUM_THREADS=1"
-  "ASAN_OPTIONS=detect_leaks=0")
+  "ASAN_OPTIONS=detect_leaks=0;GTEST_COLOR=no")

@@ -80,7 +80,11 @@ std::vector<ReportPicture> synthetic_pictures(const RunContext& context,
       picture(group, "Phantoms", "What the simulator alone makes.", phantoms));
   for (const auto& [label, stage] : data.datasets) {
     const std::string caption = gate_caption(stage.outputs);
-    for (const char* pile : {"accepted", "rejected"}) {
+    const auto accepted = stage.outputs.at("accepted").get<int>();
+    const auto rejected = stage.outputs.at("count").get<int>() - accepted;
+    for (const auto& [pile, count] :
+         {std::pair("accepted", accepted), std::pair("rejected", rejected)}) {
+      if (count == 0) continue;
       const std::string bytes =
           read_file(stage.dir / (std::string(pile) + ".png"));
       pictures.push_back(
