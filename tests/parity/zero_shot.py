@@ -4,6 +4,10 @@ zero_shot_test. Prints mean Dice x 100 a prompt and writes one row an image.
     python tests/parity/zero_shot.py hc18 DATA/hc18 hc18.csv
     python tests/parity/zero_shot.py pairs DATA/spain_head spain.csv
 
+The reference masks go to OUT.masks/ID.png (hc18.masks beside hc18.csv), so that
+the peer scores against the same ones: two Spanish outlines are open, and the
+ellipses fitted to them differ from program to program.
+
 Columns: id, prompt (gt-box, frame, self), x0, y0, x1, y1 (the prompt box in the
 256 px frame), dice. Preprocessing is the protocol's: longest side to 256 with
 area interpolation, min-max, zero padding at the bottom right.
@@ -70,9 +74,10 @@ def dice(a, b):
     return 2.0 * (a & b).sum() / max(a.sum() + b.sum(), 1)
 
 
-def score(net, name, image_path, mask_path):
+def score(net, name, image_path, mask_path, references):
     image = cv2.imread(str(image_path), cv2.IMREAD_GRAYSCALE)
     truth = fill(cv2.imread(str(mask_path), cv2.IMREAD_GRAYSCALE))
+    cv2.imwrite(str(references / f"{name}.png"), truth.astype(np.uint8) * 255)
     x, scale, height, width = to_frame(image)
     with torch.no_grad():
         embedding = net.image_encoder(x)
@@ -98,9 +103,11 @@ def score(net, name, image_path, mask_path):
 def main(layout, folder, out):
     torch.set_num_threads(1)
     net = model(root=str(Path(out).with_suffix(".weights")))
+    references = Path(out).with_suffix(".masks")
+    references.mkdir(parents=True, exist_ok=True)
     rows = []
     for name, image, mask in list_cohort(layout, Path(folder)):
-        rows += score(net, name, image, mask)
+        rows += score(net, name, image, mask, references)
     with open(out, "w", newline="") as handle:
         writer = csv.writer(handle)
         writer.writerow(["id", "prompt", "x0", "y0", "x1", "y1", "dice"])
