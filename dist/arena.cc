@@ -17,24 +17,38 @@ void check_parameter(const std::string& name, const at::Tensor& tensor,
 
 }  // namespace
 
-Arena::Arena(NamedTensors parameters, bool with_ema)
-    : parameters_(std::move(parameters)), layout_(parameters_) {
+Arena::Arena(NamedTensors parameters, const ArenaOptions& options)
+    : options_(options),
+      parameters_(std::move(parameters)),
+      layout_(parameters_),
+      plan_(layout_, options.buckets, options.world_size),
+      owned_(plan_.owned(options.rank)) {
   at::NoGradGuard no_grad;
+  SONO_CHECK(options.zero_stage >= 0 && options.zero_stage <= 2,
+             "no ZeRO stage " << options.zero_stage);
   const at::Device device = parameters_.front().second.device();
   for (const auto& [name, tensor] : parameters_) {
     check_parameter(name, tensor, device);
   }
-  params = at::zeros({layout_.size()},
-                     at::TensorOptions().dtype(at::kFloat).device(device));
-  grad = at::zeros_like(params);
-  exp_avg = at::zeros_like(params);
-  exp_avg_sq = at::zeros_like(params);
-  const NamedTensors views = layout_.views(params);
+  const auto dtype = at::TensorOptions().dtype(at::kFloat).device(device);
+  const auto buffer = [&](bool sharded) {
+    return FlatBuffer(sharded ? owned_ : std::vector<Range>{layout_.all()},
+                      dtype);
+  };
+  params = buffer(false);
+  grad = buffer(options.zero_stage >= 2);
+  exp_avg = buffer(options.zero_stage >= 1);
+  exp_avg_sq = buffer(options.zero_stage >= 1);
+  const NamedTensors views = layout_.views(params.data);
   for (std::size_t i = 0; i < views.size(); ++i) {
     views[i].second.copy_(parameters_[i].second);
     parameters_[i].second.set_data(views[i].second);
   }
-  if (with_ema) ema = params.clone();
+  if (!options.with_ema) return;
+  ema = buffer(options.zero_stage >= 1);
+  for (const Range& range : ema.ranges()) {
+    ema.view(range).copy_(params.view(range));
+  }
 }
 
 std::vector<at::Tensor> Arena::take_gradients() {

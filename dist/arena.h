@@ -4,34 +4,54 @@
 // The arena takes over the parameters' storage: each keeps its identity, shape
 // and place in the autograd graph, but its data become a view into `params`.
 // So one call updates all parameters, and a checkpoint is a range of bytes.
+//
+// Sharding (ZeRO, Rajbhandari et al. 2020) is a matter of which ranges a rank
+// holds: stage 1 keeps the moments and the average for the ranges the rank owns
+// alone, stage 2 the gradient too. The values do not depend on it.
 
+#include "dist/bucket_plan.h"
+#include "dist/flat_buffer.h"
 #include "dist/layout.h"
 
 namespace sono {
+
+struct ArenaOptions {
+  bool with_ema = false;
+  int zero_stage = 0;  // 0 to 2
+  int rank = 0;
+  int world_size = 1;
+  BucketOptions buckets = {};
+};
 
 class Arena {
  public:
   // `parameters`: fp32 leaves with requires_grad, all on one device, in
   // registration order. Error naming the parameter otherwise.
-  Arena(NamedTensors parameters, bool with_ema);
+  Arena(NamedTensors parameters, const ArenaOptions& options);
 
   const Layout& layout() const { return layout_; }
+  const BucketPlan& plan() const { return plan_; }
   const NamedTensors& parameters() const { return parameters_; }
+  int zero_stage() const { return options_.zero_stage; }
+  // What this rank owns, ascending.
+  const std::vector<Range>& owned() const { return owned_; }
 
   // The gradients left by backward, in layout order; undefined where none
   // arrived. Takes them: the parameters' .grad is undefined afterwards.
   std::vector<at::Tensor> take_gradients();
 
-  // 1-D, layout().size() elements each; gaps are zero.
-  at::Tensor params;
-  at::Tensor grad;
-  at::Tensor exp_avg;
-  at::Tensor exp_avg_sq;
-  at::Tensor ema;  // undefined without EMA
+  // Gaps between tensors are zero.
+  FlatBuffer params;               // whole
+  FlatBuffer grad;                 // whole; from stage 2 what is owned
+  FlatBuffer exp_avg, exp_avg_sq;  // whole; from stage 1 what is owned
+  FlatBuffer ema;                  // likewise; undefined without EMA
 
  private:
+  ArenaOptions options_;
   NamedTensors parameters_;
   Layout layout_;
+  BucketPlan plan_;
+  std::vector<Range> owned_;
 };
 
 }  // namespace sono

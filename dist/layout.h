@@ -17,6 +17,15 @@ namespace sono {
 
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
+// Elements [begin, end) of a flat buffer.
+struct Range {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+
+  std::int64_t size() const { return end - begin; }
+  bool operator==(const Range&) const = default;
+};
+
 struct LayoutEntry {
   std::string name;
   std::int64_t offset;  // elements
@@ -37,6 +46,13 @@ class Layout {
 
   // Parts [first, second) of the buffer, one a part, cut at multiples of 64.
   std::pair<std::int64_t, std::int64_t> part(int parts, int index) const;
+  // The whole buffer.
+  Range all() const { return {0, size_}; }
+  // Where entry `index` stands, without the gap behind it.
+  Range range_of(std::size_t index) const {
+    return {entries_[index].offset,
+            entries_[index].offset + entries_[index].numel};
+  }
   // The entries as views into `flat` (1-D, size() elements), with their names
   // prefixed by `prefix`.
   NamedTensors views(const at::Tensor& flat,

@@ -14,16 +14,17 @@ constexpr std::int64_t kNormBlock = 65536;
 // give other bits. `count`: number of this update, fp32 scalar, 1 at first.
 void fused_adamw(Arena& arena, const at::Tensor& count, double learning_rate,
                  const OptimizerOptions& options) {
-  at::_fused_adamw_({arena.params}, {arena.grad}, {arena.exp_avg},
-                    {arena.exp_avg_sq}, {}, {count}, learning_rate,
-                    options.beta1, options.beta2, options.weight_decay,
-                    options.eps, /*amsgrad=*/false, /*maximize=*/false);
+  at::_fused_adamw_({arena.params.data}, {arena.grad.data},
+                    {arena.exp_avg.data}, {arena.exp_avg_sq.data}, {}, {count},
+                    learning_rate, options.beta1, options.beta2,
+                    options.weight_decay, options.eps, /*amsgrad=*/false,
+                    /*maximize=*/false);
 }
 
 void fused_adam(Arena& arena, const at::Tensor& count, double learning_rate,
                 const OptimizerOptions& options) {
-  at::_fused_adam_({arena.params}, {arena.grad}, {arena.exp_avg},
-                   {arena.exp_avg_sq}, {}, {count}, learning_rate,
+  at::_fused_adam_({arena.params.data}, {arena.grad.data}, {arena.exp_avg.data},
+                   {arena.exp_avg_sq.data}, {}, {count}, learning_rate,
                    options.beta1, options.beta2, options.weight_decay,
                    options.eps, /*amsgrad=*/false, /*maximize=*/false);
 }
@@ -54,7 +55,7 @@ double ema_decay_at(double decay, std::int64_t updates) {
 
 double Optimizer::step(Arena& arena, double learning_rate, double loss) {
   at::NoGradGuard no_grad;
-  const double norm = global_norm(arena.grad);
+  const double norm = global_norm(arena.grad.data);
   if (!std::isfinite(norm) || !std::isfinite(loss)) {
     ++state.skipped;
     if (++state.skipped_in_row >= kMaxSkippedInRow) {
@@ -68,19 +69,20 @@ double Optimizer::step(Arena& arena, double learning_rate, double loss) {
   state.skipped_in_row = 0;
   ++state.updates;
   if (options_.clip_norm > 0 && norm > options_.clip_norm) {
-    arena.grad.mul_(options_.clip_norm / (norm + 1e-6));
+    arena.grad.data.mul_(options_.clip_norm / (norm + 1e-6));
   }
   update(arena, learning_rate);
   if (arena.ema.defined()) {
     const double decay = ema_decay_at(options_.ema_decay, state.updates);
-    arena.ema.lerp_(arena.params, 1 - decay);
+    arena.ema.data.lerp_(arena.params.data, 1 - decay);
   }
   return norm;
 }
 
 void Optimizer::update(Arena& arena, double learning_rate) const {
-  const at::Tensor count = at::full({}, static_cast<double>(state.updates),
-                                    arena.params.options().dtype(at::kFloat));
+  const at::Tensor count =
+      at::full({}, static_cast<double>(state.updates),
+               arena.params.data.options().dtype(at::kFloat));
   const auto fused = options_.kind == "adamw" ? &fused_adamw : &fused_adam;
   fused(arena, count, learning_rate, options_);
 }

@@ -37,9 +37,9 @@ class Loop {
         task_(task),
         config_(config),
         dir_(std::move(dir)),
-        arena_(task.parameters(), config.ema_decay > 0),
+        arena_(task.parameters(), {.with_ema = config.ema_decay > 0}),
         reducer_(comm, arena_.layout(), config.lanes, /*num_scalars=*/1,
-                 arena_.params.device()),
+                 arena_.params.data.device()),
         optimizer_(optimizer_options(config)),
         rate_{config.learning_rate, config.schedule, config.warmup_steps,
               config.steps} {
@@ -57,7 +57,7 @@ class Loop {
   }
 
   void resume() {
-    check_same(comm_, "initial parameters", hash_of(arena_.params));
+    check_same(comm_, "initial parameters", hash_of(arena_.params.data));
     const auto found = find_checkpoint(comm_, dir_, state_);
     if (!found) return;
     if (found->state.step > config_.steps) {
@@ -93,7 +93,7 @@ class Loop {
   Step run_step(bool wants_stop) {
     const auto [first, last] = reducer_.lanes();
     for (int lane = first; lane < last; ++lane) run_lane(lane);
-    const LaneSums sums = reducer_.finish(arena_.grad, wants_stop);
+    const LaneSums sums = reducer_.finish(arena_.grad.data, wants_stop);
     Step step{sums.scalars[0], 0, rate_.at(state_.step), sums.votes > 0};
     step.norm = optimizer_.step(arena_, step.learning_rate, step.loss);
     state_.loss = step.loss;

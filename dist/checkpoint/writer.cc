@@ -182,14 +182,15 @@ std::vector<std::vector<std::uint32_t>> gather_checksums(
 
 std::vector<CheckpointFile> checkpoint_files(const Arena& arena) {
   const Layout& layout = arena.layout();
-  NamedTensors moments = layout.views(arena.exp_avg, "exp_avg.");
-  const NamedTensors squares = layout.views(arena.exp_avg_sq, "exp_avg_sq.");
+  NamedTensors moments = layout.views(arena.exp_avg.data, "exp_avg.");
+  const NamedTensors squares =
+      layout.views(arena.exp_avg_sq.data, "exp_avg_sq.");
   moments.insert(moments.end(), squares.begin(), squares.end());
   std::vector<CheckpointFile> files = {
-      {"model.safetensors", layout.views(arena.params)},
+      {"model.safetensors", layout.views(arena.params.data)},
       {"optimizer.safetensors", std::move(moments)}};
   if (arena.ema.defined()) {
-    files.push_back({"ema.safetensors", layout.views(arena.ema)});
+    files.push_back({"ema.safetensors", layout.views(arena.ema.data)});
   }
   return files;
 }

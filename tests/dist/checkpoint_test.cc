@@ -32,10 +32,10 @@ Arena make_arena(std::uint64_t seed) {
     random.fill_normal(tensor.data_ptr<float>(), tensor.numel());
     parameters.emplace_back(name, tensor.requires_grad_());
   }
-  Arena arena(parameters, true);
-  arena.exp_avg.copy_(arena.params * 2);
-  arena.exp_avg_sq.copy_(arena.params.square());
-  arena.ema.copy_(arena.params * 3);
+  Arena arena(parameters, {.with_ema = true});
+  arena.exp_avg.data.copy_(arena.params.data * 2);
+  arena.exp_avg_sq.data.copy_(arena.params.data.square());
+  arena.ema.data.copy_(arena.params.data * 3);
   return arena;
 }
 
@@ -97,10 +97,10 @@ TEST_F(CheckpointTest, AnyRanksWriteTheSameAndAnyRead) {
       Arena arena = make_arena(2);
       load_checkpoint(comm, many, arena);
       const Arena expected = make_arena(1);
-      EXPECT_TRUE(at::equal(arena.params, expected.params));
-      EXPECT_TRUE(at::equal(arena.exp_avg, expected.exp_avg));
-      EXPECT_TRUE(at::equal(arena.exp_avg_sq, expected.exp_avg_sq));
-      EXPECT_TRUE(at::equal(arena.ema, expected.ema));
+      EXPECT_TRUE(at::equal(arena.params.data, expected.params.data));
+      EXPECT_TRUE(at::equal(arena.exp_avg.data, expected.exp_avg.data));
+      EXPECT_TRUE(at::equal(arena.exp_avg_sq.data, expected.exp_avg_sq.data));
+      EXPECT_TRUE(at::equal(arena.ema.data, expected.ema.data));
     });
   }
 }
@@ -140,7 +140,7 @@ TEST_F(CheckpointTest, OtherShapesAreNamed) {
   NamedTensors parameters = {{"a.bias", at::zeros({34}).requires_grad_()},
                              {"b.weight", at::zeros({2}).requires_grad_()},
                              {"c.scale", at::zeros({2}).requires_grad_()}};
-  Arena arena(parameters, true);
+  Arena arena(parameters, {.with_ema = true});
   try {
     load_checkpoint(*make_single_rank(), folder, arena);
     FAIL() << "accepted";

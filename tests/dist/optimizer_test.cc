@@ -42,13 +42,13 @@ double difference(const nlohmann::json& wanted, OptimizerOptions options) {
   options.clip_norm = wanted.at("clip_norm");
   options.ema_decay = wanted.at("ema_decay");
   const at::Tensor start = tensor_of(wanted.at("start"));
-  Arena arena({{"w", start.clone().requires_grad_()}}, true);
+  Arena arena({{"w", start.clone().requires_grad_()}}, {.with_ema = true});
   Optimizer optimizer(options);
   const at::Tensor target = tensor_of(wanted.at("target"));
   for (int step = 0; step < kSteps; ++step) {
     // The gradient of sum((w - target)^2 * (1 + step % 3)).
-    const at::Tensor w = arena.layout().views(arena.params)[0].second;
-    at::Tensor g = arena.layout().views(arena.grad)[0].second;
+    const at::Tensor w = arena.layout().views(arena.params.data)[0].second;
+    at::Tensor g = arena.layout().views(arena.grad.data)[0].second;
     g.copy_((w - target) * (2.0 * (1 + step % 3)));
     optimizer.step(arena, wanted.at("learning_rate"), 0.0);
   }
@@ -56,7 +56,7 @@ double difference(const nlohmann::json& wanted, OptimizerOptions options) {
     const at::Tensor mine = arena.layout().views(flat)[0].second;
     return (mine - tensor_of(wanted.at(key))).abs().max().item<double>();
   };
-  return std::max(gap(arena.params, "end"), gap(arena.ema, "ema"));
+  return std::max(gap(arena.params.data, "end"), gap(arena.ema.data, "ema"));
 }
 
 TEST(OptimizerTest, EqualsTorchOptimOverFiftySteps) {
@@ -83,25 +83,25 @@ TEST(GlobalNormTest, EqualsTheDoublePrecisionNorm) {
 }
 
 TEST(OptimizerTest, NonFiniteStepChangesNothingAndIsCounted) {
-  Arena arena({{"w", parameter("w", {4, 5})}}, true);
+  Arena arena({{"w", parameter("w", {4, 5})}}, {.with_ema = true});
   Optimizer optimizer({});
-  arena.grad.fill_(1.0f);
+  arena.grad.data.fill_(1.0f);
   optimizer.step(arena, 0.1, 1.0);
-  const at::Tensor before = arena.params.clone();
-  arena.grad[3] = std::numeric_limits<float>::infinity();
+  const at::Tensor before = arena.params.data.clone();
+  arena.grad.data[3] = std::numeric_limits<float>::infinity();
   optimizer.step(arena, 0.1, 1.0);
-  arena.grad.fill_(1.0f);
+  arena.grad.data.fill_(1.0f);
   optimizer.step(arena, 0.1, std::nan(""));
-  EXPECT_TRUE(at::equal(arena.params, before));
+  EXPECT_TRUE(at::equal(arena.params.data, before));
   EXPECT_EQ(optimizer.state.updates, 1);
   EXPECT_EQ(optimizer.state.skipped, 2);
   optimizer.step(arena, 0.1, 1.0);
   EXPECT_EQ(optimizer.state.skipped_in_row, 0);
-  EXPECT_FALSE(at::equal(arena.params, before));
+  EXPECT_FALSE(at::equal(arena.params.data, before));
 }
 
 TEST(OptimizerTest, TenNonFiniteStepsInARowDiverge) {
-  Arena arena({{"w", parameter("w", {4})}}, false);
+  Arena arena({{"w", parameter("w", {4})}}, {});
   Optimizer optimizer({});
   for (int i = 0; i < 9; ++i) optimizer.step(arena, 0.1, std::nan(""));
   EXPECT_THROW(optimizer.step(arena, 0.1, std::nan("")), DivergedError);
@@ -111,9 +111,9 @@ TEST(ArenaTest, ParametersBecomeViewsAndKeepTheirValues) {
   at::Tensor w = parameter("w", {3, 3});
   at::Tensor b = parameter("b", {2});
   const at::Tensor w_before = w.detach().clone();
-  Arena arena({{"w", w}, {"b", b}}, false);
+  Arena arena({{"w", w}, {"b", b}}, {});
   EXPECT_TRUE(at::equal(w, w_before));
-  arena.params.fill_(2.0f);
+  arena.params.data.fill_(2.0f);
   EXPECT_TRUE(at::equal(w, at::full({3, 3}, 2.0f)));
   (w.sum() * 3).backward();
   const auto gradients = arena.take_gradients();
@@ -123,9 +123,10 @@ TEST(ArenaTest, ParametersBecomeViewsAndKeepTheirValues) {
 }
 
 TEST(ArenaTest, FrozenOrHalfParameterIsRefused) {
-  EXPECT_THROW(Arena({{"w", at::zeros({2})}}, false), Error);
-  EXPECT_THROW(
-      Arena({{"w", at::zeros({2}, at::kHalf).requires_grad_()}}, false), Error);
+  EXPECT_THROW(Arena({{"w", at::zeros({2})}}, ArenaOptions()), Error);
+  EXPECT_THROW(Arena({{"w", at::zeros({2}, at::kHalf).requires_grad_()}},
+                     ArenaOptions()),
+               Error);
 }
 
 }  // namespace
