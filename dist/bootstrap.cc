@@ -167,17 +167,20 @@ class ProcessSession : public Session {
   void end_unless_all_fail(const std::string& message, int exit_code) {
     const RingEnd end = end_of(std::current_exception());
     monitor_.watchdog.expect_end();
-    if (end == RingEnd::kFailed) tell_who_is_stuck(message);
-    monitor_.recorder.set_end(end);
-    if (mpi_->world_size() == 1 || mpi_->all_arrive(kGraceSeconds)) return;
-    monitor_.recorder.set_end(RingEnd::kFailed);
+    const bool all = mpi_->world_size() == 1 || mpi_->all_arrive(kGraceSeconds);
+    if (end == RingEnd::kFailed) tell_who_is_stuck(message, all);
+    monitor_.recorder.set_end(all ? end : RingEnd::kFailed);
+    if (all) return;
     log_error("rank " + std::to_string(mpi_->rank()) + ": " + message +
               "; ending the other ranks");
     mpi_->abort(exit_code);
   }
 
-  void tell_who_is_stuck(const std::string& message) {
-    log_error(monitor_.watchdog.report(message, false).message);
+  // Where all have failed, one message is enough.
+  void tell_who_is_stuck(const std::string& message, bool all_failed) {
+    if (!all_failed || mpi_->rank() == 0) {
+      log_error(monitor_.watchdog.report(message, false).message);
+    }
     monitor_.recorder.keep();
   }
 

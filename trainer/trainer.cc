@@ -12,6 +12,7 @@
 #include "dist/checkpoint/writer.h"
 #include "dist/lane_reducer.h"
 #include "dist/optimizer.h"
+#include "dist/recorder/flight_recorder.h"
 #include "trainer/learning_rate.h"
 
 namespace sono {
@@ -74,6 +75,7 @@ class Loop {
   }
 
   void save() {
+    const PhaseMark mark(comm_.recorder(), Phase::kSave, state_.step);
     state_.optimizer = optimizer_.state;
     save_checkpoint(comm_, dir_, state_, arena_);
   }
@@ -93,8 +95,10 @@ class Loop {
   Step run_step(bool wants_stop) {
     const auto [first, last] = reducer_.lanes();
     for (int lane = first; lane < last; ++lane) run_lane(lane);
+    const PhaseMark reduce(comm_.recorder(), Phase::kReduce, state_.step);
     const LaneSums sums = reducer_.finish(arena_.grad, wants_stop);
     Step step{sums.scalars[0], 0, rate_.at(state_.step), sums.votes > 0};
+    const PhaseMark update(comm_.recorder(), Phase::kOptimizer, state_.step);
     step.norm = optimizer_.step(arena_, step.learning_rate, step.loss);
     state_.loss = step.loss;
     ++state_.step;
@@ -109,9 +113,11 @@ class Loop {
       reducer_.add_lane({}, {0.0});
       return;
     }
+    const PhaseMark forward(comm_.recorder(), Phase::kForward, state_.step);
     at::AutoGradMode with_grad(true);
     const at::Tensor loss = task_.loss(state_.step, begin, end);
     SONO_CHECK_EQ(loss.numel(), 1);
+    const PhaseMark backward(comm_.recorder(), Phase::kBackward, state_.step);
     loss.backward();
     reducer_.add_lane(arena_.take_gradients(), {loss.item<double>()});
   }

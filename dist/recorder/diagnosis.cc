@@ -196,7 +196,8 @@ bool find_killed(const Ranks& ranks, Diagnosis& diagnosis) {
   for (const auto& view : ranks) {
     if (!view || view->end != RingEnd::kKilled) continue;
     diagnosis.culprits.push_back(view->rank);
-    diagnosis.lines.push_back(rank_text(*view) + " was killed in " +
+    diagnosis.lines.push_back(rank_text(*view) +
+                              " was killed or ended without a word in " +
                               phase_text(*view));
   }
   return !diagnosis.culprits.empty();

@@ -62,16 +62,13 @@ int make_file(const std::filesystem::path& path) {
   return fd;
 }
 
-void* map_file(const std::filesystem::path& path) {
-  const int fd = make_file(path);
+void* map_file(int file, const std::filesystem::path& path) {
   void* map =
-      ::mmap(nullptr, kRingBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+      ::mmap(nullptr, kRingBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (map != MAP_FAILED) return map;
   const int error_number = errno;
-  ::close(fd);
-  if (map == MAP_FAILED) {
-    throw_file_error(path, "mapping the flight recorder", error_number);
-  }
-  return map;
+  ::close(file);
+  throw_file_error(path, "mapping the flight recorder", error_number);
 }
 
 }  // namespace
@@ -85,7 +82,8 @@ std::filesystem::path ring_path(const std::filesystem::path& folder,
 FlightRecorder::FlightRecorder(const RecorderOptions& options)
     : options_(options),
       path_(ring_path(options.folder, options.job, options.rank)),
-      map_(map_file(path_)) {
+      file_(make_file(path_)),
+      map_(map_file(file_, path_)) {
   RingHeader& h = header();
   h.version = kRingVersion;
   h.num_records = kRingRecords;
@@ -113,6 +111,7 @@ FlightRecorder::FlightRecorder(const RecorderOptions& options)
 FlightRecorder::~FlightRecorder() {
   if (end() == RingEnd::kDone) ::unlink(path_.c_str());
   ::munmap(map_, kRingBytes);
+  ::close(file_);
 }
 
 RingRecord& FlightRecorder::record(std::uint64_t number) const {
@@ -250,6 +249,11 @@ void FlightRecorder::set_shared_folder(const std::filesystem::path& folder) {
 std::filesystem::path FlightRecorder::shared_folder() const {
   const std::lock_guard lock(folder_mutex_);
   return shared_folder_;
+}
+
+RankView FlightRecorder::view() const {
+  // It was whole when it was mapped, and nobody makes it shorter.
+  return read_ring(file_, path_).value();
 }
 
 std::string FlightRecorder::keep() const {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "dist/recorder/phase.h"
+#include "dist/recorder/rank_view.h"
 #include "dist/recorder/ring_format.h"
 
 namespace sono {
@@ -94,6 +95,8 @@ class FlightRecorder {
   // left after a stall; empty until it is known.
   void set_shared_folder(const std::filesystem::path& folder);
   std::filesystem::path shared_folder() const;
+  // What others read, even where the file has lost its name.
+  RankView view() const;
   // Copies the ring there as rank-NNNN.ring; returns what went wrong, or "".
   std::string keep() const;
 
@@ -105,7 +108,8 @@ class FlightRecorder {
 
   RecorderOptions options_;
   std::filesystem::path path_;
-  void* map_ = nullptr;
+  int file_;
+  void* map_;
   mutable std::mutex folder_mutex_;  // not taken when recording
   std::filesystem::path shared_folder_;
 };

@@ -82,10 +82,8 @@ void PeerBoard::work() {
 void PeerBoard::publish() const {
   const auto folder = recorder_.shared_folder();
   if (folder.empty()) return;
-  const auto view = read_ring(recorder_.path());
-  if (view) {
-    (void)write_status(status_path(folder, recorder_.options().rank), *view);
-  }
+  (void)write_status(status_path(folder, recorder_.options().rank),
+                     recorder_.view());
 }
 
 void PeerBoard::read_peers() {
@@ -113,6 +111,7 @@ void PeerBoard::read_peers() {
 // A status may be left from a job before; a ring bears the job in its name.
 std::optional<RankView> PeerBoard::read_rank(int rank) const {
   const RecorderOptions& options = recorder_.options();
+  if (rank == options.rank) return recorder_.view();
   auto view = read_ring(ring_path(options.folder, options.job, rank));
   if (!view && !recorder_.shared_folder().empty()) {
     view = read_status(status_path(recorder_.shared_folder(), rank));

@@ -35,22 +35,17 @@ fs::path rank_file(const fs::path& folder, int rank, const char* ending) {
 
 // Copies a ring out of its file, so that what follows looks at one state.
 // Aligned for the header's atomics.
-std::unique_ptr<std::uint64_t[]> load(const fs::path& path) {
+std::unique_ptr<std::uint64_t[]> load(int file) {
   static_assert(kRingBytes % sizeof(std::uint64_t) == 0);
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return nullptr;
   auto bytes =
       std::make_unique<std::uint64_t[]>(kRingBytes / sizeof(std::uint64_t));
   auto* to = reinterpret_cast<char*>(bytes.get());
-  std::size_t at = 0;
-  while (at < kRingBytes) {
+  for (std::size_t at = 0; at < kRingBytes;) {
     const ssize_t size =
-        ::pread(fd, to + at, kRingBytes - at, static_cast<off_t>(at));
-    if (size <= 0) break;
+        ::pread(file, to + at, kRingBytes - at, static_cast<off_t>(at));
+    if (size <= 0) return nullptr;
     at += static_cast<std::size_t>(size);
   }
-  ::close(fd);
-  if (at < kRingBytes) return nullptr;
   return bytes;
 }
 
@@ -185,7 +180,15 @@ fs::path kept_ring_path(const fs::path& folder, int rank) {
 }
 
 std::optional<RankView> read_ring(const fs::path& path) {
-  const auto bytes = load(path);
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return std::nullopt;
+  auto view = read_ring(file, path);
+  ::close(file);
+  return view;
+}
+
+std::optional<RankView> read_ring(int file, const fs::path& path) {
+  const auto bytes = load(file);
   if (bytes == nullptr) return std::nullopt;
   const auto& header = *reinterpret_cast<const RingHeader*>(bytes.get());
   if (!is_ring(header)) return std::nullopt;

@@ -27,6 +27,8 @@ std::filesystem::path kept_ring_path(const std::filesystem::path& folder,
 // A ring as it is now; nothing when there is none or it is not a whole one.
 // Says how its process does when that runs on this host.
 std::optional<RankView> read_ring(const std::filesystem::path& path);
+// The same of an open file that may have lost its name.
+std::optional<RankView> read_ring(int file, const std::filesystem::path& path);
 
 // Writes a rank's status in place, in one write of fixed length, so that a full
 // disk does not matter from the second time on. False when it failed.

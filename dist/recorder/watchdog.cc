@@ -87,7 +87,7 @@ void Watchdog::watch() {
     recorder_.beat();
     advance();
     if (is_stalled()) {
-      const bool waits = read_ring(recorder_.path())->waiting() != nullptr;
+      const bool waits = recorder_.view().waiting() != nullptr;
       const Stall stall = report(
           "no progress for " + seconds_text(idle_seconds_) + " s", !waits);
       if (!on_stall_) end_stalled_job(recorder_, stall);
@@ -122,12 +122,12 @@ bool Watchdog::is_stalled() {
       std::min(deadlines.step, work_deadline(phase, deadlines));
   board_.follow_peers(idle_seconds_ > shortest / 8);
   if (idle_seconds_ <= shortest) return false;
-  const auto own = read_ring(recorder_.path());
-  if (!own || own->waiting() == nullptr) {
+  const RankView own = recorder_.view();
+  if (own.waiting() == nullptr) {
     return idle_seconds_ > work_deadline(phase, deadlines);
   }
   double limit = phase == Phase::kStart ? deadlines.start : deadlines.step;
-  const double silence = silence_of_missing(*own, &limit);
+  const double silence = silence_of_missing(own, &limit);
   return silence > limit + kWaiterDelaySeconds +
                        kRankDelaySeconds * recorder_.options().rank;
 }
