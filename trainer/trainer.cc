@@ -12,6 +12,7 @@
 #include "dist/gradient_norm.h"
 #include "dist/optimizer.h"
 #include "dist/parameter_gather.h"
+#include "dist/recorder/flight_recorder.h"
 #include "dist/reducer/gradient_reducer.h"
 #include "trainer/learning_rate.h"
 #include "trainer/step_log.h"
@@ -89,6 +90,7 @@ class Loop {
   }
 
   void save() {
+    const PhaseMark mark(comm_.recorder(), Phase::kSave, state_.step);
     state_.optimizer = optimizer_.state;
     save_checkpoint(comm_, dir_, state_, arena_);
     times_.mark(StepTimes::kSave);
@@ -106,11 +108,13 @@ class Loop {
       run_piece(samples);
     }
     times_.mark(StepTimes::kCompute);
+    const PhaseMark reduce(comm_.recorder(), Phase::kReduce, state_.step);
     const StepSums sums = reducer_->finish(report);
     StepOutcome outcome{sums.scalars[0], gradient_norm(comm_, arena_),
                         rate_.at(state_.step), sums.any_vote(),
                         find_straggler(sums.ranks)};
     times_.mark(StepTimes::kReduce);
+    const PhaseMark update(comm_.recorder(), Phase::kOptimizer, state_.step);
     optimizer_.step(arena_, outcome.norm, outcome.learning_rate, outcome.loss);
     gather_parameters(comm_, arena_);
     times_.mark(StepTimes::kUpdate);
@@ -121,6 +125,7 @@ class Loop {
 
  private:
   void run_piece(const LaneSamples& samples) {
+    const PhaseMark forward(comm_.recorder(), Phase::kForward, state_.step);
     reducer_->begin_piece();
     double value = 0;
     if (samples.size() > 0) {
@@ -128,6 +133,7 @@ class Loop {
       const at::Tensor loss =
           task_.loss(state_.step, samples.begin, samples.end);
       SONO_CHECK_EQ(loss.numel(), 1);
+      const PhaseMark backward(comm_.recorder(), Phase::kBackward, state_.step);
       loss.backward();
       value = loss.item<double>();
     }

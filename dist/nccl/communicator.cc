@@ -169,6 +169,25 @@ class NcclCommunicator : public Communicator {
 
 bool nccl_available() { return true; }
 
+std::vector<std::string> cuda_devices() {
+  int count = 0;
+  if (cudaGetDeviceCount(&count) != cudaSuccess) return {};  // no driver
+  std::vector<std::string> devices;
+  for (int i = 0; i < count; ++i) {
+    cudaDeviceProp properties;
+    check_cuda(cudaGetDeviceProperties(&properties, i),
+               "cudaGetDeviceProperties");
+    std::string uuid = "GPU-";
+    for (const char byte : properties.uuid.bytes) {
+      constexpr char kDigits[] = "0123456789abcdef";
+      uuid += kDigits[static_cast<unsigned char>(byte) >> 4];
+      uuid += kDigits[static_cast<unsigned char>(byte) & 15];
+    }
+    devices.push_back(uuid);
+  }
+  return devices;
+}
+
 std::unique_ptr<Communicator> make_nccl_communicator(Communicator& bootstrap,
                                                      int device_index,
                                                      double deadline_seconds) {
