@@ -1,5 +1,6 @@
 #include "trainer/trainer.h"
 
+#include <cmath>
 #include <memory>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "dist/checkpoint/reader.h"
 #include "dist/checkpoint/writer.h"
 #include "dist/gradient_norm.h"
+#include "dist/memory_plan.h"
 #include "dist/optimizer.h"
 #include "dist/parameter_gather.h"
 #include "dist/recorder/flight_recorder.h"
@@ -62,6 +64,21 @@ class Loop {
     state_.seed = config.seed;
     state_.lanes = config.lanes;
     state_.config_hash = config_hash;
+  }
+
+  void log_prediction() const {
+    const MemoryPlan plan =
+        predict_memory(arena_.layout(), arena_options(comm_, config_),
+                       config_.dist.reducer_options(config_.lanes));
+    if (comm_.rank() == 0) log_info("each rank will hold " + plan.text());
+  }
+
+  void log_measurement() const {
+    if (comm_.rank() != 0) return;
+    const double resident = static_cast<double>(resident_bytes()) / 1e6;
+    log_info("rank 0 holds " + measure_memory(arena_, *reducer_).text() +
+             "; resident in all " + std::to_string(std::lround(resident)) +
+             " MB");
   }
 
   std::int64_t step() const { return state_.step; }
@@ -161,6 +178,7 @@ TrainResult train(Communicator& comm, Task& task, const TrainConfig& config,
   Loop loop(comm, task, config, config_hash, dir);
   loop.resume();
   if (loop.done()) return loop.finish();
+  loop.log_prediction();
   StepLog step_log(comm, config, log, label);
   while (!loop.done()) {
     const StepOutcome step = loop.run_step(stop.requested());
@@ -174,6 +192,7 @@ TrainResult train(Communicator& comm, Task& task, const TrainConfig& config,
     }
   }
   step_log.finish();
+  loop.log_measurement();
   return loop.finish();
 }
 
