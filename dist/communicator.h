@@ -63,6 +63,11 @@ class Communicator {
   // a thread that computes. Any thread may set it.
   void set_hurry(bool hurry) { hurry_ = hurry; }
   bool hurry() const { return hurry_; }
+  bool abandoned() const { return abandoned_; }
+
+  // Ends a wait under way on another thread with a CommError; the communicator
+  // is of no use afterwards. Any thread.
+  virtual void abandon() { abandoned_ = true; }
 
   // From now on every operation is recorded as one of this group of ranks; null
   // ends that. The recorder must outlive the communicator.
@@ -82,6 +87,7 @@ class Communicator {
       const std::vector<std::int64_t>& lengths, std::string_view operation);
 
   std::atomic<bool> hurry_ = true;
+  std::atomic<bool> abandoned_ = false;
   FlightRecorder* recorder_ = nullptr;
   std::uint8_t group_ = 0;
   std::uint64_t sequence_ = 0;  // operations of the group so far

@@ -73,9 +73,16 @@ class LocalGroup {
     changed_.notify_all();
   }
 
+  // Its error is still to come, by fail().
+  void abandon(int rank) {
+    const std::lock_guard lock(mutex_);
+    if (failed_rank_ < 0) failed_rank_ = rank;
+    changed_.notify_all();
+  }
+
   void fail(int rank, std::exception_ptr error) {
     const std::lock_guard lock(mutex_);
-    if (failed_rank_ < 0) {
+    if (failed_rank_ < 0 || (failed_rank_ == rank && !error_)) {
       failed_rank_ = rank;
       error_ = std::move(error);
     }
@@ -130,6 +137,11 @@ class LocalGroup {
 LocalCommunicator::LocalCommunicator(std::shared_ptr<LocalGroup> group,
                                      int rank)
     : group_(std::move(group)), rank_(rank) {}
+
+void LocalCommunicator::abandon() {
+  Communicator::abandon();
+  group_->abandon(rank_);
+}
 
 int LocalCommunicator::world_size() const { return group_->size(); }
 

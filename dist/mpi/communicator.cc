@@ -82,6 +82,7 @@ class Requests {
         if (recorder != nullptr) recorder->tick();
         continue;
       }
+      if (comm.abandoned()) throw CommError("abandoned");
       if (spins <= kSpins && comm.hurry()) continue;
       std::this_thread::sleep_for(kNap);
       const auto now = Clock::now();
