@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,6 +53,11 @@ class Communicator {
   // Copies root's content into `tensor`; equal shapes on all ranks.
   void broadcast(at::Tensor tensor, int root = 0);
   void barrier();
+
+  // A communicator of the same ranks for one other thread, which may use it
+  // while this one is in use; its waits leave the core to others. Null where
+  // the backend has none. This one must outlive it. All ranks must call.
+  virtual std::unique_ptr<Communicator> duplicate(double deadline_seconds);
 
  protected:
   virtual void do_exchange(const std::vector<at::Tensor>& send,

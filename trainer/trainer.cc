@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <optional>
 
 #include "core/check.h"
 #include "core/error.h"
@@ -9,7 +10,7 @@
 #include "core/message.h"
 #include "core/progress.h"
 #include "dist/checkpoint/reader.h"
-#include "dist/checkpoint/writer.h"
+#include "dist/checkpoint/store.h"
 #include "dist/lane_reducer.h"
 #include "dist/optimizer.h"
 #include "trainer/learning_rate.h"
@@ -51,6 +52,7 @@ class Loop {
   std::int64_t step() const { return state_.step; }
   bool done() const { return state_.step >= config_.steps; }
   TrainResult finish() {
+    finish_save();
     const auto checkpoint = dir_ / checkpoint_name(state_.step);
     remove_other_checkpoints(comm_, checkpoint);
     return {checkpoint, state_.loss, optimizer_.state.skipped};
@@ -73,9 +75,13 @@ class Loop {
     }
   }
 
+  void open_store() { store_.emplace(comm_, dir_, arena_); }
   void save() {
     state_.optimizer = optimizer_.state;
-    save_checkpoint(comm_, dir_, state_, arena_);
+    store_->save(state_);
+  }
+  void finish_save() {
+    if (store_) store_->finish();
   }
 
   bool save_is_due() const {
@@ -95,6 +101,7 @@ class Loop {
     for (int lane = first; lane < last; ++lane) run_lane(lane);
     const LaneSums sums = reducer_.finish(arena_.grad.data, wants_stop);
     Step step{sums.scalars[0], 0, rate_.at(state_.step), sums.votes > 0};
+    store_->wait_copied();
     step.norm = optimizer_.step(arena_, step.learning_rate, step.loss);
     state_.loss = step.loss;
     ++state_.step;
@@ -125,6 +132,7 @@ class Loop {
   Optimizer optimizer_;
   LearningRate rate_;
   CheckpointState state_;
+  std::optional<CheckpointStore> store_;  // where there is training to do
 };
 
 // What people and machines are told about the steps; rank 0 speaks.
@@ -175,12 +183,14 @@ TrainResult train(Communicator& comm, Task& task, const TrainConfig& config,
   Loop loop(comm, task, config, config_hash, dir);
   loop.resume();
   if (loop.done()) return loop.finish();
+  loop.open_store();
   StepLog step_log(comm, config, log, label);
   while (!loop.done()) {
     const Loop::Step step = loop.run_step(stop.requested());
     step_log.add(loop.step(), step);
     if (step.stop || loop.save_is_due()) loop.save();
     if (step.stop && !loop.done()) {
+      loop.finish_save();
       throw StopRequested(label + ": stopped after step " +
                           std::to_string(loop.step()) +
                           " with everything saved; run the same command "
