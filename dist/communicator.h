@@ -10,6 +10,7 @@
 
 #include <ATen/ATen.h>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -54,6 +55,11 @@ class Communicator {
   void broadcast(at::Tensor tensor, int root = 0);
   void barrier();
 
+  // Whether a wait may keep the core busy (true at first) or should leave it to
+  // a thread that computes. Any thread may set it.
+  void set_hurry(bool hurry) { hurry_ = hurry; }
+  bool hurry() const { return hurry_; }
+
   // A communicator of the same ranks for one other thread, which may use it
   // while this one is in use; its waits leave the core to others. Null where
   // the backend has none. This one must outlive it. All ranks must call.
@@ -70,6 +76,8 @@ class Communicator {
   // Lengths that each rank will send here, given those sent from here.
   std::vector<std::int64_t> exchange_lengths(
       const std::vector<std::int64_t>& lengths, std::string_view operation);
+
+  std::atomic<bool> hurry_ = true;
 };
 
 // First item of part `index` when `count` items are cut into `parts` parts:

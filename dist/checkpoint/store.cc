@@ -55,6 +55,7 @@ CheckpointStore::CheckpointStore(Communicator& comm, std::filesystem::path root,
   });
   background_ = comm.duplicate(options.deadline_seconds);
   if (background_) {
+    background_->set_hurry(false);
     writer_ = std::thread([this] { run_writer(); });
   } else if (comm.rank() == 0) {
     log_warning("the " + std::string(comm.backend()) +
