@@ -107,6 +107,11 @@ void CheckpointStore::finish() {
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
+bool CheckpointStore::saving() const {
+  const std::lock_guard lock(mutex_);
+  return under_way_.has_value();
+}
+
 void CheckpointStore::write(Communicator& comm, const CheckpointState& state) {
   snapshot_->work();
   write_checkpoint(comm, plan_, state, *snapshot_, progress_);

@@ -56,6 +56,8 @@ class CheckpointStore {
   // Returns when the last save is on disk; throws its error on every rank.
   void finish();
 
+  // Whether a save is under way.
+  bool saving() const;
   bool asynchronous() const { return background_ != nullptr; }
   // Of the slab.
   std::int64_t memory_bytes() const { return snapshot_->memory_bytes(); }
@@ -72,7 +74,7 @@ class CheckpointStore {
   std::unique_ptr<Communicator> background_;  // the writer threads'
   std::atomic<std::int64_t> progress_{0};
 
-  std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   std::optional<CheckpointState> under_way_;
   std::exception_ptr error_;  // of the last save

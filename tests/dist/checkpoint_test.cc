@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 
@@ -230,6 +231,38 @@ TEST_F(CheckpointTest, OtherShapesAreNamed) {
   Arena arena(parameters, {.with_ema = true});
   EXPECT_ERROR(load_checkpoint(*make_single_rank(), folder, arena), DataError,
                "model.safetensors", "tensor a.bias");
+}
+
+// For tests/parity/checkpoint_readers: element i of every tensor is i / 8 -
+// 100, times 1, 2, 4 and 3 in params, exp_avg, exp_avg_sq and ema.
+TEST(CheckpointSample, Write) {
+  const char* root = std::getenv("SAMPLE_ROOT");
+  if (root == nullptr) GTEST_SKIP() << "run by tests/parity/checkpoint_readers";
+  run_local_ranks(3, [&](Communicator& comm) {
+    const auto make = [](at::IntArrayRef shape) {
+      const std::int64_t count = c10::multiply_integers(shape);
+      return (at::arange(count, at::kFloat) / 8 - 100)
+          .reshape(shape)
+          .requires_grad_();
+    };
+    Arena arena({{"b.ramp", make({300'000})},
+                 {"a.block", make({3, 5, 7})},
+                 {"c.none", make({0, 4})}},
+                {.with_ema = true,
+                 .zero_stage = 2,
+                 .rank = comm.rank(),
+                 .world_size = comm.world_size(),
+                 .buckets = {.first_bytes = 1 << 18, .bytes = 1 << 18}});
+    for (const Range& range : arena.owned()) {
+      const at::Tensor values = arena.params.view(range);
+      arena.exp_avg.view(range).copy_(values * 2);
+      arena.exp_avg_sq.view(range).copy_(values * 4);
+      arena.ema.view(range).copy_(values * 3);
+    }
+    CheckpointStore store(comm, root, arena);
+    store.save(make_state(7));
+    store.finish();
+  });
 }
 
 }  // namespace
