@@ -38,7 +38,7 @@ Arena::Arena(NamedTensors parameters, const ArenaOptions& options)
   params = buffer(false);
   grad = buffer(options.zero_stage >= 2);
   exp_avg = buffer(options.zero_stage >= 1);
-  exp_avg_sq = buffer(options.zero_stage >= 1);
+  if (options.with_second_moment) exp_avg_sq = buffer(options.zero_stage >= 1);
   const NamedTensors views = layout_.views(params.data);
   for (std::size_t i = 0; i < views.size(); ++i) {
     views[i].second.copy_(parameters_[i].second);
@@ -49,15 +49,6 @@ Arena::Arena(NamedTensors parameters, const ArenaOptions& options)
   for (const Range& range : ema.ranges()) {
     ema.view(range).copy_(params.view(range));
   }
-}
-
-std::vector<at::Tensor> Arena::take_gradients() {
-  std::vector<at::Tensor> gradients;
-  for (auto& [name, tensor] : parameters_) {
-    gradients.push_back(tensor.grad());
-    tensor.mutable_grad() = at::Tensor();
-  }
-  return gradients;
 }
 
 }  // namespace sono

@@ -17,7 +17,8 @@ namespace sono {
 
 struct ArenaOptions {
   bool with_ema = false;
-  int zero_stage = 0;  // 0 to 2
+  bool with_second_moment = true;  // SGD has none
+  int zero_stage = 0;              // 0 to 2
   int rank = 0;
   int world_size = 1;
   BucketOptions buckets = {};
@@ -36,15 +37,12 @@ class Arena {
   // What this rank owns, ascending.
   const std::vector<Range>& owned() const { return owned_; }
 
-  // The gradients left by backward, in layout order; undefined where none
-  // arrived. Takes them: the parameters' .grad is undefined afterwards.
-  std::vector<at::Tensor> take_gradients();
-
   // Gaps between tensors are zero.
-  FlatBuffer params;               // whole
-  FlatBuffer grad;                 // whole; from stage 2 what is owned
-  FlatBuffer exp_avg, exp_avg_sq;  // whole; from stage 1 what is owned
-  FlatBuffer ema;                  // likewise; undefined without EMA
+  FlatBuffer params;      // whole
+  FlatBuffer grad;        // whole; from stage 2 what is owned
+  FlatBuffer exp_avg;     // whole; from stage 1 what is owned
+  FlatBuffer exp_avg_sq;  // likewise; undefined for SGD
+  FlatBuffer ema;         // likewise; undefined without EMA
 
  private:
   ArenaOptions options_;

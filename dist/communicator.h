@@ -10,6 +10,7 @@
 
 #include <ATen/ATen.h>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -53,6 +54,11 @@ class Communicator {
   void broadcast(at::Tensor tensor, int root = 0);
   void barrier();
 
+  // Whether a wait may keep the core busy (true at first) or should leave it to
+  // a thread that computes. Any thread may set it.
+  void set_hurry(bool hurry) { hurry_ = hurry; }
+  bool hurry() const { return hurry_; }
+
  protected:
   virtual void do_exchange(const std::vector<at::Tensor>& send,
                            const std::vector<at::Tensor>& receive,
@@ -64,6 +70,8 @@ class Communicator {
   // Lengths that each rank will send here, given those sent from here.
   std::vector<std::int64_t> exchange_lengths(
       const std::vector<std::int64_t>& lengths, std::string_view operation);
+
+  std::atomic<bool> hurry_ = true;
 };
 
 // First item of part `index` when `count` items are cut into `parts` parts:

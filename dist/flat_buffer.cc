@@ -32,6 +32,7 @@ std::int64_t FlatBuffer::find(Range range) const {
 bool FlatBuffer::holds(Range range) const { return find(range) >= 0; }
 
 at::Tensor FlatBuffer::view(Range range) const {
+  if (range.size() == 0) return data.narrow(0, 0, 0);
   const std::int64_t i = find(range);
   SONO_CHECK(i >= 0, "elements " << range.begin << " to " << range.end
                                  << " are not held by this rank");

@@ -23,7 +23,7 @@ class FlatBuffer {
   const std::vector<Range>& ranges() const { return ranges_; }
   bool holds(Range range) const;
   // A view of elements [begin, end) of the flat buffer, which must lie within
-  // one held range.
+  // one held range unless there are none.
   at::Tensor view(Range range) const;
 
   at::Tensor data;  // 1-D: the held ranges, one after the other

@@ -3,7 +3,6 @@
 #include <set>
 
 #include "core/check.h"
-#include "dist/communicator.h"
 
 namespace sono {
 
@@ -16,12 +15,6 @@ Layout::Layout(const NamedTensors& tensors) {
     const std::int64_t end = size_ + tensor.numel();
     size_ = (end + kAlignment - 1) / kAlignment * kAlignment;
   }
-}
-
-std::pair<std::int64_t, std::int64_t> Layout::part(int parts, int index) const {
-  const std::int64_t blocks = size_ / kAlignment;
-  return {split_point(blocks, parts, index) * kAlignment,
-          split_point(blocks, parts, index + 1) * kAlignment};
 }
 
 NamedTensors Layout::views(const at::Tensor& flat,

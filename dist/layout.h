@@ -44,8 +44,6 @@ class Layout {
   // Elements of the flat buffer, gaps included.
   std::int64_t size() const { return size_; }
 
-  // Parts [first, second) of the buffer, one a part, cut at multiples of 64.
-  std::pair<std::int64_t, std::int64_t> part(int parts, int index) const;
   // The whole buffer.
   Range all() const { return {0, size_}; }
   // Where entry `index` stands, without the gap behind it.

@@ -2,60 +2,38 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "core/error.h"
 
 namespace sono {
-namespace {
 
-constexpr std::int64_t kNormBlock = 65536;
-
-// One call over the whole flat buffer: cut at other places the kernel would
-// give other bits. `count`: number of this update, fp32 scalar, 1 at first.
-void fused_adamw(Arena& arena, const at::Tensor& count, double learning_rate,
-                 const OptimizerOptions& options) {
-  at::_fused_adamw_({arena.params.data}, {arena.grad.data},
-                    {arena.exp_avg.data}, {arena.exp_avg_sq.data}, {}, {count},
-                    learning_rate, options.beta1, options.beta2,
-                    options.weight_decay, options.eps, /*amsgrad=*/false,
-                    /*maximize=*/false);
-}
-
-void fused_adam(Arena& arena, const at::Tensor& count, double learning_rate,
-                const OptimizerOptions& options) {
-  at::_fused_adam_({arena.params.data}, {arena.grad.data}, {arena.exp_avg.data},
-                   {arena.exp_avg_sq.data}, {}, {count}, learning_rate,
-                   options.beta1, options.beta2, options.weight_decay,
-                   options.eps, /*amsgrad=*/false, /*maximize=*/false);
-}
-
-}  // namespace
-
-double global_norm(const at::Tensor& flat) {
-  at::NoGradGuard no_grad;
-  std::vector<at::Tensor> blocks;
-  for (std::int64_t begin = 0; begin < flat.numel(); begin += kNormBlock) {
-    const std::int64_t count = std::min(kNormBlock, flat.numel() - begin);
-    blocks.push_back(
-        flat.narrow(0, begin, count).to(at::kDouble).square_().sum());
+// The ranges whose moments this rank holds, as views. One fused call takes them
+// all; cut at other places than whole blocks a kernel would give other bits.
+struct Optimizer::Pieces {
+  explicit Pieces(Arena& arena) {
+    for (const Range& range : arena.exp_avg.ranges()) {
+      params.push_back(arena.params.view(range));
+      grads.push_back(arena.grad.view(range));
+      exp_avgs.push_back(arena.exp_avg.view(range));
+      if (arena.exp_avg_sq.defined()) {
+        exp_avg_sqs.push_back(arena.exp_avg_sq.view(range));
+      }
+      if (arena.ema.defined()) emas.push_back(arena.ema.view(range));
+    }
   }
-  // Brought to the host at once, so that a GPU is waited for only once.
-  const at::Tensor sums = at::stack(blocks).to(at::kCPU);
-  double total = 0;
-  for (std::int64_t i = 0; i < sums.numel(); ++i) {
-    total += sums.const_data_ptr<double>()[i];
-  }
-  return std::sqrt(total);
-}
+
+  std::vector<at::Tensor> params, grads, exp_avgs, exp_avg_sqs, emas;
+};
 
 double ema_decay_at(double decay, std::int64_t updates) {
   const auto s = static_cast<double>(std::max<std::int64_t>(0, updates - 1));
   return s == 0 ? 0.0 : std::min(decay, (1 + s) / (10 + s));
 }
 
-double Optimizer::step(Arena& arena, double learning_rate, double loss) {
+void Optimizer::step(Arena& arena, double norm, double learning_rate,
+                     double loss) {
   at::NoGradGuard no_grad;
-  const double norm = global_norm(arena.grad.data);
   if (!std::isfinite(norm) || !std::isfinite(loss)) {
     ++state.skipped;
     if (++state.skipped_in_row >= kMaxSkippedInRow) {
@@ -64,27 +42,47 @@ double Optimizer::step(Arena& arena, double learning_rate, double loss) {
           " steps in a row had a loss or gradient that is not finite; lower "
           "the learning rate or clip_norm");
     }
-    return norm;
+    return;
   }
   state.skipped_in_row = 0;
   ++state.updates;
+  Pieces pieces(arena);
   if (options_.clip_norm > 0 && norm > options_.clip_norm) {
-    arena.grad.data.mul_(options_.clip_norm / (norm + 1e-6));
+    const double scale = options_.clip_norm / (norm + 1e-6);
+    for (at::Tensor& grad : pieces.grads) grad.mul_(scale);
   }
-  update(arena, learning_rate);
-  if (arena.ema.defined()) {
-    const double decay = ema_decay_at(options_.ema_decay, state.updates);
-    arena.ema.data.lerp_(arena.params.data, 1 - decay);
+  if (!pieces.params.empty()) update(pieces, learning_rate);
+  const double decay = ema_decay_at(options_.ema_decay, state.updates);
+  for (std::size_t i = 0; i < pieces.emas.size(); ++i) {
+    pieces.emas[i].lerp_(pieces.params[i], 1 - decay);
   }
-  return norm;
 }
 
-void Optimizer::update(Arena& arena, double learning_rate) const {
-  const at::Tensor count =
+void Optimizer::update(Pieces& pieces, double learning_rate) const {
+  if (options_.kind == "sgd") {
+    at::_fused_sgd_(pieces.params, pieces.grads, pieces.exp_avgs,
+                    options_.weight_decay, options_.beta1, learning_rate,
+                    /*dampening=*/0, /*nesterov=*/false, /*maximize=*/false,
+                    /*is_first_step=*/state.updates == 1);
+    return;
+  }
+  // The number of this update, fp32, 1 at first; one a piece.
+  const std::vector<at::Tensor> counts(
+      pieces.params.size(),
       at::full({}, static_cast<double>(state.updates),
-               arena.params.data.options().dtype(at::kFloat));
-  const auto fused = options_.kind == "adamw" ? &fused_adamw : &fused_adam;
-  fused(arena, count, learning_rate, options_);
+               pieces.params.front().options().dtype(at::kFloat)));
+  using Fused =
+      void (*)(at::TensorList, at::TensorList, at::TensorList, at::TensorList,
+               at::TensorList, at::TensorList, double, double, double, double,
+               double, bool, bool, const std::optional<at::Tensor>&,
+               const std::optional<at::Tensor>&);
+  const Fused fused = options_.kind == "adamw"
+                          ? static_cast<Fused>(&at::_fused_adamw_)
+                          : static_cast<Fused>(&at::_fused_adam_);
+  fused(pieces.params, pieces.grads, pieces.exp_avgs, pieces.exp_avg_sqs, {},
+        counts, learning_rate, options_.beta1, options_.beta2,
+        options_.weight_decay, options_.eps, /*amsgrad=*/false,
+        /*maximize=*/false, {}, {});
 }
 
 }  // namespace sono

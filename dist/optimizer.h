@@ -1,6 +1,6 @@
 #pragma once
-// One update of a whole arena: clip, Adam or AdamW, moving average. No
-// communication; every rank does the same to equal buffers, so all stay equal.
+// One update of a whole arena: clip, Adam, AdamW or SGD, moving average. Each
+// rank updates what it holds the moments of; no communication.
 
 #include <cstdint>
 #include <string>
@@ -10,7 +10,9 @@
 namespace sono {
 
 struct OptimizerOptions {
-  std::string kind = "adamw";  // adam (L2 in the gradient) or adamw
+  // adam (L2 in the gradient), adamw, or sgd (momentum beta1, L2 in the
+  // gradient).
+  std::string kind = "adamw";
   double beta1 = 0.9;
   double beta2 = 0.999;
   double eps = 1e-8;
@@ -26,10 +28,6 @@ struct OptimizerState {
   std::int64_t skipped_in_row = 0;  // of these, since the last update
 };
 
-// The L2 norm of a flat fp32 tensor: squares summed in fp64 over fixed blocks
-// of 65,536 elements, the blocks added in order. Does not depend on ranks.
-double global_norm(const at::Tensor& flat);
-
 // Decay of the moving average at update number `updates` (1 is the first), as
 // in diffusers' EMAModel: 0 at first, then min(decay, (1 + s) / (10 + s)) with
 // s = updates - 1.
@@ -41,15 +39,17 @@ class Optimizer {
 
   explicit Optimizer(OptimizerOptions options) : options_(options) {}
 
-  // Applies arena.grad (which is scaled in place by clipping) and returns its
-  // norm before clipping. A non-finite norm or `loss` leaves everything as it
-  // was and is counted; the tenth in a row is a DivergedError.
-  double step(Arena& arena, double learning_rate, double loss);
+  // Applies arena.grad, whose L2 norm over all ranks is `norm`; clipping scales
+  // it in place. A non-finite norm or loss leaves everything as it was and is
+  // counted; the tenth in a row is a DivergedError. Norm and loss are the same
+  // on all ranks, so all decide alike.
+  void step(Arena& arena, double norm, double learning_rate, double loss);
 
   OptimizerState state;
 
  private:
-  void update(Arena& arena, double learning_rate) const;
+  struct Pieces;
+  void update(Pieces& pieces, double learning_rate) const;
   OptimizerOptions options_;
 };
 

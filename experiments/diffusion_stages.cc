@@ -32,7 +32,7 @@ void load_weights(DiffusionModel& model, const StageResult& stage) {
 nlohmann::json training_options(const RunContext& context,
                                 const std::string& section) {
   nlohmann::json options =
-      context.options.results({"diffusion", "augment", section});
+      context.options.results({"diffusion", "augment", "dist", section});
   for (const char* key : {"sampler", "timestep_spacing", "sampling_steps",
                           "steps_offset", "clip_sample", "guidance_scale"}) {
     options.erase(std::string("diffusion.") + key);
@@ -185,6 +185,7 @@ StageResult pretrain_generator(const RunContext& context,
                                const std::string& arm) {
   const Recipe& recipe = context.recipe;
   TrainConfig config = recipe.pretrain;
+  config.dist = recipe.dist;
   config.seed = recipe.experiment.phantom_seed;
   const nlohmann::json inputs = {
       {"mode", arm},
@@ -205,6 +206,7 @@ StageResult adapt_generator(const RunContext& context, const Study& study,
                             const ArmRun& run, const StageResult& pretrained) {
   const Recipe& recipe = context.recipe;
   TrainConfig config = recipe.adapt;
+  config.dist = recipe.dist;
   config.seed = run.seed;
   const nlohmann::json inputs = {
       {"mode", run.arm},

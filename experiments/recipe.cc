@@ -192,6 +192,7 @@ void Recipe::validate() const {
         "and of the training cohort)");
   }
   check_range("generate.samples_per_shard", generate.samples_per_shard, 1, 1e6);
+  dist.validate();
   pretrain.validate("pretrain");
   adapt.validate("adapt");
   segment.validate("segment");
@@ -204,6 +205,7 @@ void describe(OptionTable& table, Recipe& recipe) {
   describe_experiment(table, recipe.experiment);
   describe(table, "diffusion", recipe.diffusion);
   describe(table, "augment", recipe.augment);
+  describe(table, recipe.dist);
   describe(table, "pretrain", recipe.pretrain);
   describe(table, "adapt", recipe.adapt);
   describe(table, "segment", recipe.segment);

@@ -72,6 +72,7 @@ struct Recipe {
   ExperimentConfig experiment;
   DiffusionConfig diffusion;  // its mode is set by the arm
   DiffusionAugmentConfig augment;
+  DistConfig dist;  // of all three trainings
   TrainConfig pretrain = pretrain_defaults();
   TrainConfig adapt = adapt_defaults();
   TrainConfig segment = segment_defaults();

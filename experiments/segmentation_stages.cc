@@ -99,6 +99,7 @@ nlohmann::json tune(const RunContext& context, const ArmRun& run,
                 });
   shared.segmenter.reset_decoder();
   TrainConfig config = context.recipe.segment;
+  config.dist = context.recipe.dist;
   config.seed = run.seed;
   SegmentationTaskConfig task_config;
   task_config.batch_size = config.batch_size;
@@ -157,7 +158,7 @@ StageResult tune_segmenter(const RunContext& context, const Study& study,
                            SharedSegmenter& shared) {
   const nlohmann::json inputs = {
       {"arm", run.arm},
-      {"options", context.options.results({"segment"})},
+      {"options", context.options.results({"dist", "segment"})},
       {"weights", shared.segmenter.weights_hash()},
       {"real", study.subset_inputs(run.n_real, run.seed)},
       {"variants", images.variants()},

@@ -10,7 +10,7 @@ void TrainConfig::validate(const std::string& prefix) const {
   range("steps", static_cast<double>(steps), 1, 1e9);
   range("batch_size", static_cast<double>(batch_size), 1, 1e6);
   range("lanes", lanes, 1, 4096);
-  check_choice(prefix + ".optimizer", optimizer, {"adam", "adamw"});
+  check_choice(prefix + ".optimizer", optimizer, {"adam", "adamw", "sgd"});
   range("learning_rate", learning_rate, 0, 10);
   range("beta1", beta1, 0, 0.999999);
   range("beta2", beta2, 0, 0.999999);
@@ -35,12 +35,14 @@ void describe(OptionTable& table, const std::string& prefix,
   add("lanes", &config.lanes,
       "parts of the batch whose gradients are added as a fixed tree; more "
       "ranks than lanes do not help");
-  add("optimizer", &config.optimizer, "adam or adamw");
+  add("optimizer", &config.optimizer, "adam, adamw or sgd");
   add("learning_rate", &config.learning_rate, "peak learning rate");
-  add("beta1", &config.beta1, "decay of the gradient's average");
+  add("beta1", &config.beta1,
+      "decay of the gradient's average; momentum of sgd");
   add("beta2", &config.beta2, "decay of the squared gradient's average");
   add("eps", &config.eps, "added to the denominator of Adam");
-  add("weight_decay", &config.weight_decay, "decoupled for adamw, L2 for adam");
+  add("weight_decay", &config.weight_decay,
+      "decoupled for adamw, L2 for adam and sgd");
   add("clip_norm", &config.clip_norm,
       "global gradient norm above which gradients are scaled; 0 = off");
   add("schedule", &config.schedule,

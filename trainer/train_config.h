@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/option.h"
+#include "trainer/dist_config.h"
 
 namespace sono {
 
@@ -12,7 +13,7 @@ struct TrainConfig {
   std::int64_t steps = 1000;        // optimiser steps
   std::int64_t batch_size = 8;      // samples a step, over all ranks
   int lanes = 8;                    // fixed cut of the batch; caps ranks
-  std::string optimizer = "adamw";  // adam | adamw
+  std::string optimizer = "adamw";  // adam | adamw | sgd
   double learning_rate = 1e-4;      // peak
   double beta1 = 0.9;
   double beta2 = 0.999;
@@ -24,6 +25,7 @@ struct TrainConfig {
   double ema_decay = 0.0;               // 0 = no moving average
   std::int64_t checkpoint_every = 200;  // steps; 0 = only at the end
   std::uint64_t seed = 0;
+  DistConfig dist;  // options of its own, shared by all trainings
 
   // ConfigError naming "prefix.key" for a value out of range.
   void validate(const std::string& prefix) const;

@@ -1,18 +1,21 @@
 #include "trainer/trainer.h"
 
-#include <chrono>
-#include <cstdio>
+#include <memory>
+#include <utility>
 
 #include "core/check.h"
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/message.h"
-#include "core/progress.h"
 #include "dist/checkpoint/reader.h"
 #include "dist/checkpoint/writer.h"
-#include "dist/lane_reducer.h"
+#include "dist/gradient_norm.h"
 #include "dist/optimizer.h"
+#include "dist/parameter_gather.h"
+#include "dist/reducer/gradient_reducer.h"
 #include "trainer/learning_rate.h"
+#include "trainer/step_log.h"
+#include "trainer/step_times.h"
 
 namespace sono {
 namespace {
@@ -28,6 +31,18 @@ std::string hash_of(const at::Tensor& flat) {
                      static_cast<std::size_t>(host.nbytes())});
 }
 
+ArenaOptions arena_options(const Communicator& comm,
+                           const TrainConfig& config) {
+  ArenaOptions options;
+  options.with_ema = config.ema_decay > 0;
+  options.with_second_moment = config.optimizer != "sgd";
+  options.zero_stage = config.dist.zero_stage;
+  options.rank = comm.rank();
+  options.world_size = comm.world_size();
+  options.buckets = config.dist.bucket_options();
+  return options;
+}
+
 // One run of the loop; lives as long as `train`.
 class Loop {
  public:
@@ -37,9 +52,9 @@ class Loop {
         task_(task),
         config_(config),
         dir_(std::move(dir)),
-        arena_(task.parameters(), {.with_ema = config.ema_decay > 0}),
-        reducer_(comm, arena_.layout(), config.lanes, /*num_scalars=*/1,
-                 arena_.params.data.device()),
+        arena_(task.parameters(), arena_options(comm, config)),
+        reducer_(make_gradient_reducer(
+            comm, arena_, config.dist.reducer_options(config.lanes))),
         optimizer_(optimizer_options(config)),
         rate_{config.learning_rate, config.schedule, config.warmup_steps,
               config.steps} {
@@ -76,6 +91,7 @@ class Loop {
   void save() {
     state_.optimizer = optimizer_.state;
     save_checkpoint(comm_, dir_, state_, arena_);
+    times_.mark(StepTimes::kSave);
   }
 
   bool save_is_due() const {
@@ -83,37 +99,39 @@ class Loop {
                       state_.step % config_.checkpoint_every == 0);
   }
 
-  struct Step {
-    double loss;
-    double norm;
-    double learning_rate;
-    bool stop;  // some rank wants to stop; the same on all ranks
-  };
-
-  Step run_step(bool wants_stop) {
-    const auto [first, last] = reducer_.lanes();
-    for (int lane = first; lane < last; ++lane) run_lane(lane);
-    const LaneSums sums = reducer_.finish(arena_.grad.data, wants_stop);
-    Step step{sums.scalars[0], 0, rate_.at(state_.step), sums.votes > 0};
-    step.norm = optimizer_.step(arena_, step.learning_rate, step.loss);
-    state_.loss = step.loss;
+  StepOutcome run_step(bool wants_stop) {
+    const RankReport report = {wants_stop, times_.seconds()};
+    times_.restart();
+    for (const LaneSamples& samples : reducer_->pieces(config_.batch_size)) {
+      run_piece(samples);
+    }
+    times_.mark(StepTimes::kCompute);
+    const StepSums sums = reducer_->finish(report);
+    StepOutcome outcome{sums.scalars[0], gradient_norm(comm_, arena_),
+                        rate_.at(state_.step), sums.any_vote(),
+                        find_straggler(sums.ranks)};
+    times_.mark(StepTimes::kReduce);
+    optimizer_.step(arena_, outcome.norm, outcome.learning_rate, outcome.loss);
+    gather_parameters(comm_, arena_);
+    times_.mark(StepTimes::kUpdate);
+    state_.loss = outcome.loss;
     ++state_.step;
-    return step;
+    return outcome;
   }
 
  private:
-  void run_lane(int lane) {
-    const auto begin = split_point(config_.batch_size, config_.lanes, lane);
-    const auto end = split_point(config_.batch_size, config_.lanes, lane + 1);
-    if (begin == end) {
-      reducer_.add_lane({}, {0.0});
-      return;
+  void run_piece(const LaneSamples& samples) {
+    reducer_->begin_piece();
+    double value = 0;
+    if (samples.size() > 0) {
+      at::AutoGradMode with_grad(true);
+      const at::Tensor loss =
+          task_.loss(state_.step, samples.begin, samples.end);
+      SONO_CHECK_EQ(loss.numel(), 1);
+      loss.backward();
+      value = loss.item<double>();
     }
-    at::AutoGradMode with_grad(true);
-    const at::Tensor loss = task_.loss(state_.step, begin, end);
-    SONO_CHECK_EQ(loss.numel(), 1);
-    loss.backward();
-    reducer_.add_lane(arena_.take_gradients(), {loss.item<double>()});
+    reducer_->end_piece({value});
   }
 
   Communicator& comm_;
@@ -121,49 +139,11 @@ class Loop {
   const TrainConfig& config_;
   std::filesystem::path dir_;
   Arena arena_;
-  LaneReducer reducer_;
+  std::unique_ptr<GradientReducer> reducer_;
   Optimizer optimizer_;
   LearningRate rate_;
   CheckpointState state_;
-};
-
-// What people and machines are told about the steps; rank 0 speaks.
-class StepLog {
- public:
-  StepLog(const Communicator& comm, const TrainConfig& config, JsonLines* log,
-          const std::string& label)
-      : log_(comm.rank() == 0 ? log : nullptr),
-        batch_size_(config.batch_size),
-        label_(label),
-        progress_(label, config.steps, "step", comm.rank() == 0) {}
-
-  void add(std::int64_t done, const Loop::Step& step) {
-    const auto now = Clock::now();
-    const std::chrono::duration<double> passed = now - last_;
-    last_ = now;
-    char note[32];
-    std::snprintf(note, sizeof(note), "loss %.4g", step.loss);
-    progress_.update(done, note);
-    if (log_ == nullptr) return;
-    log_->append(
-        {{"event", "step"},
-         {"label", label_},
-         {"step", done},
-         {"loss", step.loss},
-         {"norm", step.norm},
-         {"lr", step.learning_rate},
-         {"samples_per_s", static_cast<double>(batch_size_) / passed.count()}});
-  }
-
-  void finish() { progress_.finish(); }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  JsonLines* log_;
-  std::int64_t batch_size_;
-  std::string label_;
-  Progress progress_;
-  Clock::time_point last_ = Clock::now();
+  StepTimes times_;
 };
 
 }  // namespace
@@ -177,7 +157,7 @@ TrainResult train(Communicator& comm, Task& task, const TrainConfig& config,
   if (loop.done()) return loop.finish();
   StepLog step_log(comm, config, log, label);
   while (!loop.done()) {
-    const Loop::Step step = loop.run_step(stop.requested());
+    const StepOutcome step = loop.run_step(stop.requested());
     step_log.add(loop.step(), step);
     if (step.stop || loop.save_is_due()) loop.save();
     if (step.stop && !loop.done()) {

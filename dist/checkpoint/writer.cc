@@ -183,9 +183,11 @@ std::vector<std::vector<std::uint32_t>> gather_checksums(
 std::vector<CheckpointFile> checkpoint_files(const Arena& arena) {
   const Layout& layout = arena.layout();
   NamedTensors moments = layout.views(arena.exp_avg.data, "exp_avg.");
-  const NamedTensors squares =
-      layout.views(arena.exp_avg_sq.data, "exp_avg_sq.");
-  moments.insert(moments.end(), squares.begin(), squares.end());
+  if (arena.exp_avg_sq.defined()) {
+    const NamedTensors squares =
+        layout.views(arena.exp_avg_sq.data, "exp_avg_sq.");
+    moments.insert(moments.end(), squares.begin(), squares.end());
+  }
   std::vector<CheckpointFile> files = {
       {"model.safetensors", layout.views(arena.params.data)},
       {"optimizer.safetensors", std::move(moments)}};

@@ -68,16 +68,17 @@ class Requests {
     });
   }
 
-  void wait(int rank, double deadline_seconds) {
+  void wait(const Communicator& comm, double deadline_seconds) {
     auto progressed = Clock::now();
     for (int spins = 0; open_ > 0; ++spins) {
       if (test_all()) {
         progressed = Clock::now();
         spins = 0;
-      } else if (spins > kSpins) {
+      } else if (spins > kSpins || !comm.hurry()) {
         std::this_thread::sleep_for(kNap);
         const std::chrono::duration<double> idle = Clock::now() - progressed;
-        if (idle.count() > deadline_seconds) throw_late(rank, idle.count());
+        if (idle.count() > deadline_seconds)
+          throw_late(comm.rank(), idle.count());
       }
     }
   }
@@ -188,7 +189,7 @@ class MpiCommunicator : public Communicator {
       const int to = (rank_ + step) % world_size_;
       if (send[to].defined()) requests.send(send[to], to, tag, comm_);
     }
-    requests.wait(rank_, deadline_seconds_);
+    requests.wait(*this, deadline_seconds_);
     failed_ = false;
   }
 

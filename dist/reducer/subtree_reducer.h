@@ -1,0 +1,16 @@
+#pragma once
+// Reduction with a whole gradient on every rank (ZeRO stages 0 and 1): each
+// rank sums its own lanes as far as the tree allows, then sends what is left.
+
+#include <memory>
+
+#include "dist/reducer/gradient_reducer.h"
+
+namespace sono {
+
+// Needs at most log2(V/N) + 1 whole gradient buffers, arena.grad among them,
+// for a power of two V/N.
+std::unique_ptr<GradientReducer> make_subtree_reducer(
+    Communicator& comm, Arena& arena, const ReducerOptions& options);
+
+}  // namespace sono
