@@ -18,7 +18,11 @@ import sys
 import typing
 
 GATED_RANKS = 2
+GATED_ON_ANY = ("memory", "checkpoint")
 DDP = {"c10d": "c10d::Reducer + Gloo, same binary", "ddp": "Python DDP + Gloo"}
+SAVERS = {"torch_save": "torch.save", "async_save": "DCP async_save",
+          "async_save_staged": "DCP async_save, staged in the background"}
+PYTHON_PEERS = {DDP["ddp"], *SAVERS.values()}
 LIBRARY = {"mpi": "MPI_Allreduce", "gloo": "ProcessGroupGloo"}
 
 
@@ -85,8 +89,26 @@ def memory_comparisons():
     yield Comparison("memory", "activations of one view, UNet, 60.5 M", "memory/activations")
 
 
+def checkpoint_comparisons():
+    for peer, peer_name in SAVERS.items():
+        yield Comparison("checkpoint", "stall of a save, 1 GB", "checkpoint/stall/ours",
+                         f"checkpoint/stall/{peer}", peer_name,
+                         "<= 0.05" if peer == "torch_save" else "<= 1.00")
+    yield Comparison("checkpoint", "step time while a save is written / not, one core idle",
+                     "checkpoint/slowdown/ours", target="<= 1.05", counted=True)
+    for peer in ("async_save", "async_save_staged"):
+        yield Comparison("checkpoint", "the same beside a peer's", "checkpoint/slowdown/ours",
+                         f"checkpoint/slowdown/{peer}", SAVERS[peer], "<= 1.00")
+    yield Comparison("checkpoint", "load on 2 ranks, written by 4", "checkpoint/load/4to2",
+                     "checkpoint/load/2to2", "ours, written by 2", "<= 1.20")
+    for readers in (1, 4):
+        yield Comparison("checkpoint", f"load on {readers} ranks, written by 2",
+                         f"checkpoint/load/2to{readers}", "checkpoint/load/2to2",
+                         "ours, on 2 ranks")
+
+
 COMPARISONS = [*step_comparisons(), *lane_comparisons(), *all_reduce_comparisons(),
-               *count_comparisons(), *memory_comparisons()]
+               *count_comparisons(), *memory_comparisons(), *checkpoint_comparisons()]
 
 
 def machine():
@@ -124,7 +146,7 @@ def result(comparison, samples):
     median = statistics.median(ours["values"])
     peer_median = statistics.median(peer["values"]) if peer else None
     ratio = median / peer_median if peer_median else None
-    gated = comparison.target and (comparison.group == "memory" or ours["ranks"] == GATED_RANKS)
+    gated = comparison.target and (comparison.group in GATED_ON_ANY or ours["ranks"] == GATED_RANKS)
     value = median if comparison.counted else ratio
     return {
         "what": comparison.what, "ours": median, "peer": peer_median,
@@ -143,7 +165,7 @@ def main():
     for comparison in COMPARISONS:
         if comparison.group not in sys.argv[1:]:
             continue
-        if comparison.peer_name == DDP["ddp"] and "--no-python" in sys.argv[1:]:
+        if comparison.peer_name in PYTHON_PEERS and "--no-python" in sys.argv[1:]:
             continue
         absent = [s for s in (comparison.ours, comparison.peer) if s and s not in samples]
         if absent:
