@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/message.h"
+#include "dist/recorder/flight_recorder.h"
 
 namespace sono {
 namespace {
@@ -19,6 +20,10 @@ using Clock = std::chrono::steady_clock;
 double own_deadline(double deadline_seconds) {
   return 1.05 * deadline_seconds + 1;
 }
+
+// While an error unwinds a save goes on only as long as it makes progress:
+// peers may be gone.
+constexpr double kUnwindSeconds = 10;
 
 // For the calling thread alone, as far as the system allows: training has the
 // first claim on cores and disks.
@@ -68,18 +73,31 @@ CheckpointStore::CheckpointStore(Communicator& comm, std::filesystem::path root,
 CheckpointStore::~CheckpointStore() {
   if (!background_) return;
   try {
+    wait_idle(std::uncaught_exceptions() > 0
+                  ? kUnwindSeconds
+                  : own_deadline(options_.deadline_seconds));
     finish();
   } catch (const std::exception& e) {
     log_error(e.what());
   }
+  if (saving()) abandon_save();
   {
     const std::lock_guard lock(mutex_);
-    // A thread that hangs in the disk cannot be joined.
-    if (under_way_) std::_Exit(CommError("").exit_code());
     ending_ = true;
   }
   changed_.notify_all();
   writer_.join();
+}
+
+void CheckpointStore::abandon_save() {
+  background_->abandon();
+  try {
+    wait_idle(kUnwindSeconds);
+  } catch (const CommError& e) {
+    // A thread that hangs in the disk cannot be joined.
+    log_error(e.what());
+    std::_Exit(e.exit_code());
+  }
 }
 
 void CheckpointStore::save(const CheckpointState& state) {
@@ -102,7 +120,7 @@ void CheckpointStore::wait_copied() {
 }
 
 void CheckpointStore::finish() {
-  wait_idle();
+  wait_idle(own_deadline(options_.deadline_seconds));
   const std::lock_guard lock(mutex_);
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
@@ -138,13 +156,14 @@ void CheckpointStore::run_writer() {
   }
 }
 
-void CheckpointStore::wait_idle() {
-  const std::chrono::duration<double> limit(
-      own_deadline(options_.deadline_seconds));
+void CheckpointStore::wait_idle(double seconds) {
+  const std::chrono::duration<double> limit(seconds);
   std::unique_lock lock(mutex_);
   auto progressed = Clock::now();
-  for (std::int64_t seen = -1; under_way_;) {
+  for (std::int64_t seen = progress_; under_way_;) {
     changed_.wait_for(lock, std::chrono::seconds(1));
+    // To the watchdog: this wait has a deadline of its own.
+    if (comm_.recorder() != nullptr) comm_.recorder()->tick();
     const std::int64_t now = progress_;
     if (now != seen) progressed = Clock::now();
     seen = now;
@@ -152,8 +171,7 @@ void CheckpointStore::wait_idle() {
       throw CommError(
           "rank " + std::to_string(comm_.rank()) + ": saving " +
           (plan_.root / checkpoint_name(under_way_->step)).string() +
-          " has not gone on for " +
-          std::to_string(static_cast<int>(limit.count())) +
+          " has not gone on for " + std::to_string(static_cast<int>(seconds)) +
           " s; see whether its disk still answers");
     }
   }

@@ -65,7 +65,10 @@ class CheckpointStore {
  private:
   void write(Communicator& comm, const CheckpointState& state);
   void run_writer();
-  void wait_idle();
+  // Returns when no save is under way. CommError after `seconds` without
+  // progress.
+  void wait_idle(double seconds);
+  void abandon_save();
 
   Communicator& comm_;
   const StoreOptions options_;

@@ -19,6 +19,7 @@ class LocalCommunicator : public Communicator {
   int rank() const override { return rank_; }
   int world_size() const override;
   std::string_view backend() const override { return "local"; }
+  void abandon() override;
   std::unique_ptr<Communicator> duplicate(double deadline_seconds) override;
 
  protected:
