@@ -29,12 +29,6 @@ class Descriptor {
   int fd_;
 };
 
-void sync_folder(const std::filesystem::path& folder) {
-  Descriptor descriptor(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
-  // Some file systems refuse fsync on folders; the rename is still atomic.
-  if (descriptor.get() >= 0) (void)::fsync(descriptor.get());
-}
-
 void write_all(int fd, std::string_view bytes,
                const std::filesystem::path& path) {
   while (!bytes.empty()) {
@@ -55,6 +49,12 @@ void throw_file_error(const std::filesystem::path& path,
     throw ResourceError(text + "; free some space and run the command again");
   }
   throw DataError(text);
+}
+
+void sync_folder(const std::filesystem::path& folder) {
+  Descriptor descriptor(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
+  // Some file systems refuse fsync on folders; the rename is still atomic.
+  if (descriptor.get() >= 0) (void)::fsync(descriptor.get());
 }
 
 std::filesystem::path temporary_name(const std::filesystem::path& path) {

@@ -17,6 +17,9 @@ void write_file_atomic(const std::filesystem::path& path,
 void commit_file(const std::filesystem::path& temporary,
                  const std::filesystem::path& path);
 
+// fsync of a folder, so that names in it last; where its file system can.
+void sync_folder(const std::filesystem::path& folder);
+
 // A name beside `path` that no other process uses.
 std::filesystem::path temporary_name(const std::filesystem::path& path);
 

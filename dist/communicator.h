@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,6 +69,11 @@ class Communicator {
   // Ends a wait under way on another thread with a CommError; the communicator
   // is of no use afterwards. Any thread.
   virtual void abandon() { abandoned_ = true; }
+
+  // A communicator of the same ranks for one other thread, which may use it
+  // while this one is in use; its waits leave the core to others. Null where
+  // the backend has none. This one must outlive it. All ranks must call.
+  virtual std::unique_ptr<Communicator> duplicate(double deadline_seconds);
 
   // From now on every operation is recorded as one of this group of ranks; null
   // ends that. The recorder must outlive the communicator.

@@ -10,7 +10,7 @@
 #include "core/hash.h"
 #include "core/message.h"
 #include "dist/checkpoint/reader.h"
-#include "dist/checkpoint/writer.h"
+#include "dist/checkpoint/store.h"
 #include "dist/gradient_norm.h"
 #include "dist/memory_plan.h"
 #include "dist/optimizer.h"
@@ -119,6 +119,7 @@ class Loop {
   std::int64_t step() const { return state_.step; }
   bool done() const { return state_.step >= config_.steps; }
   TrainResult finish() {
+    finish_save();
     if (blocks_) blocks_->units().unshard();
     const auto checkpoint = dir_ / checkpoint_name(state_.step);
     remove_other_checkpoints(comm_, checkpoint);
@@ -143,11 +144,16 @@ class Loop {
     }
   }
 
+  void open_store() { store_.emplace(comm_, dir_, arena_); }
   void save() {
     const PhaseMark mark(comm_.recorder(), Phase::kSave, state_.step);
     state_.optimizer = optimizer_.state;
-    save_checkpoint(comm_, dir_, state_, arena_);
+    store_->save(state_);
     times_.mark(StepTimes::kSave);
+  }
+  void finish_save() {
+    const PhaseMark mark(comm_.recorder(), Phase::kSave, state_.step);
+    if (store_) store_->finish();
   }
 
   bool save_is_due() const {
@@ -168,6 +174,8 @@ class Loop {
                         rate_.at(state_.step), sums.any_vote(),
                         find_straggler(sums.ranks)};
     times_.mark(StepTimes::kReduce);
+    store_->wait_copied();
+    times_.mark(StepTimes::kSave);
     const PhaseMark update(comm_.recorder(), Phase::kOptimizer, state_.step);
     optimizer_.step(arena_, outcome.norm, outcome.learning_rate, outcome.loss);
     gather_parameters(comm_, arena_);
@@ -211,6 +219,7 @@ class Loop {
   LearningRate rate_;
   CheckpointState state_;
   StepTimes times_;
+  std::optional<CheckpointStore> store_;  // where there is training to do
 };
 
 }  // namespace
@@ -223,6 +232,7 @@ TrainResult train(Communicator& comm, Task& task, const TrainConfig& config,
   Loop loop(comm, task, config, config_hash, dir);
   loop.resume();
   if (loop.done()) return loop.finish();
+  loop.open_store();
   loop.log_prediction();
   StepLog step_log(comm, config, log, label);
   while (!loop.done()) {
@@ -230,6 +240,7 @@ TrainResult train(Communicator& comm, Task& task, const TrainConfig& config,
     step_log.add(loop.step(), step);
     if (step.stop || loop.save_is_due()) loop.save();
     if (step.stop && !loop.done()) {
+      loop.finish_save();
       throw StopRequested(label + ": stopped after step " +
                           std::to_string(loop.step()) +
                           " with everything saved; run the same command "

@@ -3,17 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 #include <limits>
 
-#include "core/atomic_file.h"
 #include "core/error.h"
-#include "core/hash.h"
 
 namespace sono {
 namespace {
 
-constexpr int kFormatVersion = 1;
+constexpr int kFormatVersion = 2;
 
 // -1 when the name is not that of a checkpoint.
 std::int64_t step_of(const std::string& name) {
@@ -27,30 +24,14 @@ std::int64_t step_of(const std::string& name) {
   return std::stoll(digits);
 }
 
-void verify_file(const std::filesystem::path& path, const ManifestFile& file) {
-  std::error_code code;
-  const auto size = std::filesystem::file_size(path, code);
-  if (code) throw DataError(path.string() + ": missing from the checkpoint");
-  if (size != file.bytes) {
-    throw DataError(path.string() + ": has " + std::to_string(size) +
-                    " bytes, its manifest says " + std::to_string(file.bytes));
-  }
-  std::ifstream stream(path, std::ios::binary);
-  std::string block(kChecksumBlockBytes, '\0');
-  Sha256 hash;
-  for (std::size_t i = 0; i < file.crc32.size(); ++i) {
-    stream.read(block.data(), static_cast<std::streamsize>(block.size()));
-    const auto count = static_cast<std::size_t>(stream.gcount());
-    if (crc32(block.data(), count) != file.crc32[i]) {
-      throw DataError(path.string() + ": checksum of block " +
-                      std::to_string(i) + " (from byte " +
-                      std::to_string(i * kChecksumBlockBytes) + ") is wrong");
-    }
-    hash.update(block.data(), count);
-  }
-  if (hash.hex() != file.sha256) {
-    throw DataError(path.string() + ": SHA-256 differs from the manifest");
-  }
+void check_version(const nlohmann::json& json, const char* file) {
+  const auto& version = json.at("version");
+  if (version == kFormatVersion) return;
+  throw ConfigError(std::string(file) + " has version " + version.dump() +
+                    ", this program reads version " +
+                    std::to_string(kFormatVersion) +
+                    "; go on with the program that made it, or choose another "
+                    "output folder");
 }
 
 }  // namespace
@@ -70,11 +51,7 @@ nlohmann::json CheckpointState::to_json() const {
 
 CheckpointState CheckpointState::from_json(const nlohmann::json& json) {
   CheckpointState state;
-  if (json.at("version") != kFormatVersion) {
-    throw DataError("state.json: version " + json.at("version").dump() +
-                    ", this program reads version " +
-                    std::to_string(kFormatVersion));
-  }
+  check_version(json, "state.json");
   json.at("step").get_to(state.step);
   json.at("updates").get_to(state.optimizer.updates);
   json.at("skipped").get_to(state.optimizer.skipped);
@@ -88,32 +65,49 @@ CheckpointState CheckpointState::from_json(const nlohmann::json& json) {
   return state;
 }
 
+BlockSum block_sum(std::string_view block) {
+  return {crc32(block.data(), block.size()), sha256(block)};
+}
+
+ManifestFile ManifestFile::from_blocks(std::uint64_t bytes,
+                                       const std::vector<BlockSum>& blocks) {
+  ManifestFile file{bytes, "", {}};
+  Sha256 hash;
+  for (const BlockSum& block : blocks) {
+    hash.update(block.sha256.data(), block.sha256.size());
+    file.crc32.push_back(block.crc32);
+  }
+  file.blocks_sha256 = hash.hex();
+  return file;
+}
+
 nlohmann::json CheckpointManifest::to_json() const {
   nlohmann::json json = {{"version", kFormatVersion},
-                         {"block_bytes", kChecksumBlockBytes},
+                         {"block_bytes", kCheckpointBlockBytes},
                          {"files", nlohmann::json::object()}};
   for (const auto& [name, file] : files) {
-    json["files"][name] = {
-        {"bytes", file.bytes}, {"sha256", file.sha256}, {"crc32", file.crc32}};
+    json["files"][name] = {{"bytes", file.bytes},
+                           {"blocks_sha256", file.blocks_sha256},
+                           {"crc32", file.crc32}};
   }
   return json;
 }
 
 CheckpointManifest CheckpointManifest::from_json(const nlohmann::json& json) {
-  if (json.at("version") != kFormatVersion ||
-      json.at("block_bytes") != kChecksumBlockBytes) {
-    throw DataError("unknown version or block size");
+  check_version(json, "manifest.json");
+  if (json.at("block_bytes") != kCheckpointBlockBytes) {
+    throw DataError("manifest.json: unknown size of blocks");
   }
   CheckpointManifest manifest;
   for (const auto& [name, value] : json.at("files").items()) {
     ManifestFile& file = manifest.files[name];
     value.at("bytes").get_to(file.bytes);
-    value.at("sha256").get_to(file.sha256);
+    value.at("blocks_sha256").get_to(file.blocks_sha256);
     value.at("crc32").get_to(file.crc32);
     const auto blocks =
-        (file.bytes + kChecksumBlockBytes - 1) / kChecksumBlockBytes;
+        (file.bytes + kCheckpointBlockBytes - 1) / kCheckpointBlockBytes;
     if (name.find('/') != std::string::npos || file.crc32.size() != blocks) {
-      throw DataError("bad entry " + name);
+      throw DataError("manifest.json: bad entry " + name);
     }
   }
   return manifest;
@@ -140,28 +134,6 @@ std::vector<std::filesystem::path> list_checkpoints(
   std::vector<std::filesystem::path> paths;
   for (auto& [step, path] : found) paths.push_back(std::move(path));
   return paths;
-}
-
-CheckpointState verify_checkpoint(const std::filesystem::path& folder) {
-  const auto manifest_path = folder / "manifest.json";
-  try {
-    const auto manifest = CheckpointManifest::from_json(
-        nlohmann::json::parse(read_file(manifest_path)));
-    for (const char* name :
-         {"model.safetensors", "optimizer.safetensors", "state.json"}) {
-      if (!manifest.files.contains(name)) {
-        throw DataError(manifest_path.string() + ": does not list " + name);
-      }
-    }
-    for (const auto& [name, file] : manifest.files) {
-      verify_file(folder / name, file);
-    }
-    return CheckpointState::from_json(
-        nlohmann::json::parse(read_file(folder / "state.json")));
-  } catch (const nlohmann::json::exception& e) {
-    throw DataError(folder.string() +
-                    ": manifest.json or state.json: " + e.what());
-  }
 }
 
 }  // namespace sono

@@ -1,11 +1,14 @@
 #include "dist/checkpoint/reader.h"
 
+#include <algorithm>
 #include <fstream>
+#include <sstream>
 
 #include "core/error.h"
 #include "core/message.h"
 #include "core/safetensors_header.h"
-#include "dist/checkpoint/writer.h"
+#include "dist/checkpoint/file_layout.h"
+#include "dist/checkpoint/verify.h"
 
 namespace sono {
 namespace {
@@ -27,90 +30,108 @@ void check_wanted(const fs::path& folder, const CheckpointState& found,
                     "; restore that config, or choose another output folder");
 }
 
-std::optional<FoundCheckpoint> newest_good(const fs::path& root) {
-  for (const fs::path& folder : list_checkpoints(root)) {
-    try {
-      return FoundCheckpoint{folder, verify_checkpoint(folder)};
-    } catch (const DataError& e) {
-      log_warning(std::string(e.what()) + "; trying the checkpoint before it");
+// The names of the checkpoints in `root` as rank 0 sees them, newest first.
+std::vector<std::string> checkpoint_names(Communicator& comm,
+                                          const fs::path& root) {
+  std::string names;
+  if (comm.rank() == 0) {
+    for (const fs::path& folder : list_checkpoints(root)) {
+      names += folder.filename().string() + "\n";
     }
   }
-  return std::nullopt;
+  std::istringstream stream(broadcast_string(comm, names));
+  std::vector<std::string> list;
+  for (std::string name; std::getline(stream, name);) list.push_back(name);
+  return list;
 }
 
-SafetensorsHeader read_header(std::ifstream& stream, const fs::path& path) {
-  const std::uint64_t size = fs::file_size(path);
-  std::string start(8, '\0');
-  stream.read(start.data(), 8);
-  std::uint64_t length = 0;
-  for (int i = 7; i >= 0; --i) {
-    length = length << 8 | static_cast<std::uint8_t>(start[i]);
-  }
-  if (stream && length <= size) {
-    start.resize(8 + length);
-    stream.read(start.data() + 8, static_cast<std::streamsize>(length));
-  }
-  if (!stream) throw DataError(path.string() + ": header cut short");
-  return parse_header(start, size, path.string());
-}
+// The tensors of one file, one after the other, into the arena.
+class FileLoader {
+ public:
+  FileLoader(const fs::path& path, const Arena& arena)
+      : path_(path),
+        header_(read_header(path)),
+        stream_(path, std::ios::binary),
+        buffers_(checkpoint_buffers(arena)) {}
 
-void read_tensor(std::ifstream& stream, const SafetensorsEntry& entry,
-                 std::uint64_t data_begin, const fs::path& path,
-                 at::Tensor target) {
-  if (entry.dtype != "F32" || at::IntArrayRef(entry.shape) != target.sizes()) {
-    throw DataError(path.string() + ": tensor " + entry.name +
-                    " has another dtype or shape than the model's");
-  }
-  const at::Tensor host = at::empty(target.sizes(), at::kFloat);
-  stream.seekg(static_cast<std::streamoff>(data_begin + entry.begin));
-  stream.read(static_cast<char*>(host.data_ptr()),
-              static_cast<std::streamsize>(host.nbytes()));
-  if (!stream) throw DataError(path.string() + ": cut short");
-  target.copy_(host);
-}
-
-void read_file_into(const fs::path& path, const NamedTensors& targets) {
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) throw DataError(path.string() + ": cannot be read");
-  const SafetensorsHeader header = read_header(stream, path);
-  std::map<std::string, const SafetensorsEntry*> entries;
-  for (const auto& entry : header.entries) entries[entry.name] = &entry;
-  if (entries.size() != targets.size()) {
-    throw DataError(path.string() + ": has " + std::to_string(entries.size()) +
-                    " tensors, the model " + std::to_string(targets.size()));
-  }
-  for (const auto& [name, tensor] : targets) {
-    const auto found = entries.find(name);
-    if (found == entries.end()) {
-      throw DataError(path.string() + ": tensor " + name + " is missing");
+  void load(const FileLayout& expected) {
+    std::map<std::string, const SafetensorsEntry*> entries;
+    for (const auto& entry : header_.entries) entries[entry.name] = &entry;
+    if (entries.size() != expected.tensors.size()) {
+      throw DataError(path_.string() + ": has " +
+                      std::to_string(entries.size()) + " tensors, the model " +
+                      std::to_string(expected.tensors.size()));
     }
-    read_tensor(stream, *found->second, header.data_begin, path, tensor);
+    for (const FileTensor& tensor : expected.tensors) {
+      const auto found = entries.find(tensor.name);
+      if (found == entries.end()) {
+        throw DataError(path_.string() + ": tensor " + tensor.name +
+                        " is missing");
+      }
+      load_tensor(tensor, *found->second);
+    }
   }
-}
+
+ private:
+  void load_tensor(const FileTensor& tensor, const SafetensorsEntry& entry) {
+    if (entry.dtype != "F32" || entry.shape != tensor.shape) {
+      throw DataError(path_.string() + ": tensor " + tensor.name +
+                      " has another dtype or shape than the model's");
+    }
+    const auto count =
+        static_cast<std::int64_t>((entry.end - entry.begin) / sizeof(float));
+    const FlatBuffer& buffer = *buffers_[tensor.buffer];
+    for (const Range& held : buffer.ranges()) {
+      const Range part{std::max(held.begin, tensor.element),
+                       std::min(held.end, tensor.element + count)};
+      if (part.size() <= 0) continue;
+      const auto skipped =
+          static_cast<std::uint64_t>(part.begin - tensor.element);
+      read(header_.data_begin + entry.begin + skipped * sizeof(float),
+           buffer.view(part));
+    }
+  }
+
+  void read(std::uint64_t offset, const at::Tensor& target) {
+    const at::Tensor host =
+        target.is_cpu() ? target : at::empty(target.sizes(), at::kFloat);
+    stream_.seekg(static_cast<std::streamoff>(offset));
+    stream_.read(static_cast<char*>(host.data_ptr()),
+                 static_cast<std::streamsize>(host.nbytes()));
+    if (!stream_) throw DataError(path_.string() + ": cut short");
+    if (!target.is_cpu()) at::Tensor(target).copy_(host);
+  }
+
+  fs::path path_;
+  SafetensorsHeader header_;
+  std::ifstream stream_;
+  PerBuffer<const FlatBuffer*> buffers_;
+};
 
 }  // namespace
 
 std::optional<FoundCheckpoint> find_checkpoint(Communicator& comm,
                                                const fs::path& root,
                                                const CheckpointState& wanted) {
-  std::optional<FoundCheckpoint> found;
-  run_together(comm, [&] {
-    if (comm.rank() != 0) return;
-    found = newest_good(root);
-    if (found) check_wanted(found->path, found->state, wanted);
-  });
-  const std::string text = broadcast_string(
-      comm, found ? found->state.to_json().dump() : std::string());
-  if (text.empty()) return std::nullopt;
-  const auto state = CheckpointState::from_json(nlohmann::json::parse(text));
-  return FoundCheckpoint{root / checkpoint_name(state.step), state};
+  for (const std::string& name : checkpoint_names(comm, root)) {
+    const fs::path folder = root / name;
+    try {
+      const CheckpointState state = verify_checkpoint(comm, folder);
+      check_wanted(folder, state, wanted);
+      return FoundCheckpoint{folder, state};
+    } catch (const DataError& e) {
+      if (comm.rank() != 0) continue;
+      log_warning(std::string(e.what()) + "; trying the checkpoint before it");
+    }
+  }
+  return std::nullopt;
 }
 
 void load_checkpoint(Communicator& comm, const fs::path& folder, Arena& arena) {
   at::NoGradGuard no_grad;
   run_together(comm, [&] {
-    for (const CheckpointFile& file : checkpoint_files(arena)) {
-      read_file_into(folder / file.name, file.tensors);
+    for (const FileLayout& file : file_layouts(arena)) {
+      FileLoader(folder / file.name, arena).load(file);
     }
   });
 }

@@ -1,34 +1,35 @@
 #pragma once
-// Writing a checkpoint, by all ranks together.
+// Writing one checkpoint from snapshots, by all ranks together.
 
+#include <atomic>
+#include <cstdint>
 #include <filesystem>
-#include <string>
 #include <vector>
 
-#include "dist/arena.h"
+#include "dist/checkpoint/file_layout.h"
 #include "dist/checkpoint/manifest.h"
+#include "dist/checkpoint/snapshot.h"
+#include "dist/checkpoint/write_plan.h"
 #include "dist/communicator.h"
 
 namespace sono {
 
-struct CheckpointFile {
-  std::string name;      // "model.safetensors"
-  NamedTensors tensors;  // views into an arena
+// What the saves of one training have in common, on this rank.
+struct SavePlan {
+  std::filesystem::path root;  // the same shared folder on all ranks
+  std::vector<FileLayout> files;
+  WritePlan writes;
 };
 
-// The files of an arena: model, optimizer and, where kept, ema.
-std::vector<CheckpointFile> checkpoint_files(const Arena& arena);
-
-// Writes `root`/step-NNNNNNNN and returns its path. Each rank writes its own
-// range of 1 MiB blocks of each file, rank 0 the json; the bytes do not depend
-// on the number of ranks. Afterwards this checkpoint and the newest whole one
-// before it remain. ResourceError on every rank when a disk is full: the
-// unfinished folder is removed, earlier checkpoints stay. `root` is the same
-// shared folder on all ranks. All ranks must call, with equal contents.
-std::filesystem::path save_checkpoint(Communicator& comm,
-                                      const std::filesystem::path& root,
-                                      const CheckpointState& state,
-                                      const Arena& arena);
+// Waits for this rank's copies, then writes `root`/step-NNNNNNNN: each rank
+// its blocks, rank 0 the json. The bytes do not depend on the number of ranks.
+// Afterwards this checkpoint and the newest one before it remain. The first
+// error of any rank is thrown on every rank, and the unfinished folder is
+// removed; earlier checkpoints stay. `progress` grows with each block. All
+// ranks must call, with equal states.
+void write_checkpoint(Communicator& comm, const SavePlan& plan,
+                      const CheckpointState& state, Snapshot& snapshot,
+                      std::atomic<std::int64_t>& progress);
 
 // Removes every other checkpoint beside this one, so that a finished training
 // leaves the same files whatever its history. All ranks must call.

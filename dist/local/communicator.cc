@@ -3,6 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
+#include <exception>
 #include <mutex>
 #include <thread>
 
@@ -29,6 +30,7 @@ class LocalGroup {
         deadline_(deadline_seconds),
         posted_(size),
         met_(size),
+        duplicated_(size),
         left_(size, false) {}
 
   int size() const { return size_; }
@@ -67,6 +69,17 @@ class LocalGroup {
                     std::to_string(gone(mine)) + " has already ended");
   }
 
+  // The rank's next duplicate; the ranks' n-th ones are the same group.
+  std::shared_ptr<LocalGroup> duplicate(int rank, double deadline_seconds) {
+    const std::lock_guard lock(mutex_);
+    const std::size_t index = duplicated_[rank]++;
+    if (index == duplicates_.size()) {
+      duplicates_.push_back(
+          std::make_shared<LocalGroup>(size_, deadline_seconds));
+    }
+    return duplicates_[index];
+  }
+
   void leave(int rank) {
     const std::lock_guard lock(mutex_);
     left_[rank] = true;
@@ -84,8 +97,9 @@ class LocalGroup {
     const std::lock_guard lock(mutex_);
     if (failed_rank_ < 0 || (failed_rank_ == rank && !error_)) {
       failed_rank_ = rank;
-      error_ = std::move(error);
+      error_ = error;
     }
+    for (const auto& group : duplicates_) group->fail(rank, error);
     changed_.notify_all();
   }
 
@@ -126,13 +140,33 @@ class LocalGroup {
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
-  std::vector<std::uint64_t> met_;  // meetings entered, by rank
+  std::vector<std::uint64_t> met_;       // meetings entered, by rank
+  std::vector<std::size_t> duplicated_;  // duplicates taken, by rank
+  std::vector<std::shared_ptr<LocalGroup>> duplicates_;
   std::vector<bool> left_;
   std::uint64_t meetings_ = 0;  // meetings completed
   int arrived_ = 0;
   int failed_rank_ = -1;
   std::exception_ptr error_;
 };
+
+namespace {
+
+// Ends its part in the group when destroyed; a rank that fails is known to the
+// group it was made from.
+class LocalDuplicate : public LocalCommunicator {
+ public:
+  LocalDuplicate(std::shared_ptr<LocalGroup> group, int rank)
+      : LocalCommunicator(group, rank), duplicate_(std::move(group)) {}
+  ~LocalDuplicate() override {
+    if (std::uncaught_exceptions() == 0) duplicate_->leave(rank());
+  }
+
+ private:
+  std::shared_ptr<LocalGroup> duplicate_;
+};
+
+}  // namespace
 
 LocalCommunicator::LocalCommunicator(std::shared_ptr<LocalGroup> group,
                                      int rank)
@@ -144,6 +178,12 @@ void LocalCommunicator::abandon() {
 }
 
 int LocalCommunicator::world_size() const { return group_->size(); }
+
+std::unique_ptr<Communicator> LocalCommunicator::duplicate(
+    double deadline_seconds) {
+  return std::make_unique<LocalDuplicate>(
+      group_->duplicate(rank_, deadline_seconds), rank_);
+}
 
 void LocalCommunicator::do_exchange(const std::vector<at::Tensor>& send,
                                     const std::vector<at::Tensor>& receive,

@@ -20,6 +20,7 @@ class LocalCommunicator : public Communicator {
   int world_size() const override;
   std::string_view backend() const override { return "local"; }
   void abandon() override;
+  std::unique_ptr<Communicator> duplicate(double deadline_seconds) override;
 
  protected:
   void do_exchange(const std::vector<at::Tensor>& send,

@@ -185,11 +185,11 @@ class Requests {
 
 class MpiCommunicator : public Communicator {
  public:
-  MpiCommunicator(const MpiSession& session, double deadline_seconds)
-      : rank_(session.rank()),
-        world_size_(session.world_size()),
-        deadline_seconds_(deadline_seconds) {
-    check_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &comm_), "MPI_Comm_dup");
+  MpiCommunicator(MPI_Comm source, double deadline_seconds)
+      : deadline_seconds_(deadline_seconds) {
+    check_mpi(MPI_Comm_dup(source, &comm_), "MPI_Comm_dup");
+    MPI_Comm_rank(comm_, &rank_);
+    MPI_Comm_size(comm_, &world_size_);
     check_mpi(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN),
               "MPI_Comm_set_errhandler");
   }
@@ -201,6 +201,14 @@ class MpiCommunicator : public Communicator {
   int rank() const override { return rank_; }
   int world_size() const override { return world_size_; }
   std::string_view backend() const override { return "mpi"; }
+
+  // Null unless MPI lets several threads call it at once.
+  std::unique_ptr<Communicator> duplicate(double deadline_seconds) override {
+    int granted = MPI_THREAD_SINGLE;
+    MPI_Query_thread(&granted);
+    if (granted < MPI_THREAD_MULTIPLE) return nullptr;
+    return std::make_unique<MpiCommunicator>(comm_, deadline_seconds);
+  }
 
  protected:
   void do_exchange(const std::vector<at::Tensor>& send,
@@ -233,8 +241,8 @@ class MpiCommunicator : public Communicator {
     if (size > 0) std::memcpy(to.data_ptr(), from.const_data_ptr(), size);
   }
 
-  int rank_;
-  int world_size_;
+  int rank_ = 0;
+  int world_size_ = 1;
   double deadline_seconds_;
   MPI_Comm comm_ = MPI_COMM_NULL;
   std::uint64_t sequence_ = 0;
@@ -245,7 +253,7 @@ class MpiCommunicator : public Communicator {
 
 MpiSession::MpiSession() {
   int provided = 0;
-  check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided),
+  check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided),
             "MPI_Init_thread");
   MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
   MPI_Comm_size(MPI_COMM_WORLD, &world_size_);
@@ -278,9 +286,9 @@ void MpiSession::abort(int exit_code) {
   std::abort();  // not reached
 }
 
-std::unique_ptr<Communicator> make_mpi_communicator(const MpiSession& session,
+std::unique_ptr<Communicator> make_mpi_communicator(const MpiSession& /*alive*/,
                                                     double deadline_seconds) {
-  return std::make_unique<MpiCommunicator>(session, deadline_seconds);
+  return std::make_unique<MpiCommunicator>(MPI_COMM_WORLD, deadline_seconds);
 }
 
 }  // namespace sono

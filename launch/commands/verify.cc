@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 #include "data/shards/reader.h"
-#include "dist/checkpoint/manifest.h"
+#include "dist/checkpoint/verify.h"
 #include "experiments/stage.h"
 #include "launch/commands/commands.h"
 #include "launch/commands/path_kind.h"

@@ -1,6 +1,5 @@
 #include "models/io/safetensors.h"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fstream>
@@ -45,17 +44,7 @@ const char* dtype_name(const std::string& tensor, at::ScalarType type) {
 
 StateDict load_safetensors(const std::filesystem::path& path) {
   const FileReader file(path);
-  std::string start =
-      file.read(0, std::min<std::uint64_t>(8, file.size_bytes()));
-  std::uint64_t length = 0;
-  for (std::size_t i = start.size(); i-- > 0;) {
-    length = length << 8 | static_cast<std::uint8_t>(start[i]);
-  }
-  // An absurd length is refused by parse_header, which sees the first 8 bytes.
-  if (start.size() == 8 && length <= file.size_bytes() - 8) {
-    start = file.read(0, 8 + length);
-  }
-  const auto header = parse_header(start, file.size_bytes(), file.name());
+  const SafetensorsHeader header = read_header(path);
   StateDict state;
   for (const auto& entry : header.entries) {
     at::Tensor tensor = at::empty(entry.shape, scalar_type(entry, file.name()));

@@ -1,7 +1,7 @@
 // Time of the default generator: a training view (forward, backward) and a
 // sampling step, one thread. Run by hand; the peer is tests/bench/unet_step.py.
 //
-//   build/release/tests/unet_step [batch size]
+//   build/release/bench/unet_step [batch size]
 
 #include <ATen/Parallel.h>
 

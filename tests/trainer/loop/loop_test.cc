@@ -12,6 +12,7 @@
 #include "core/hash.h"
 #include "core/random.h"
 #include "dist/checkpoint/manifest.h"
+#include "dist/checkpoint/verify.h"
 #include "models/unet/unet.h"
 #include "tests/dist/test_world.h"
 #include "trainer/learning_rate.h"

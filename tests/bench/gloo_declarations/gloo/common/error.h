@@ -1,0 +1,2 @@
+#pragma once
+// Nothing of this is mentioned; see gloo/context.h.

@@ -1,0 +1,180 @@
+"""Turns the samples of the bench programs into one JSON line a result.
+
+    python3 tests/bench/report.py [--no-python] NAME ... < SAMPLES
+
+Samples are lines {"series", "unit", "values", "ranks"}; equal series are put
+together. A line of the result holds medians. Targets hold on the machine's full
+cores: with another number of ranks than GATED_RANKS results are only reported.
+Ends 1, after all lines, when something asked for was not measured.
+"""
+
+import collections
+import datetime
+import json
+import os
+import platform
+import statistics
+import sys
+import typing
+
+GATED_RANKS = 2
+GATED_ON_ANY = ("memory", "checkpoint")
+DDP = {"c10d": "c10d::Reducer + Gloo, same binary", "ddp": "Python DDP + Gloo"}
+SAVERS = {"torch_save": "torch.save", "async_save": "DCP async_save",
+          "async_save_staged": "DCP async_save, staged in the background"}
+PYTHON_PEERS = {DDP["ddp"], *SAVERS.values()}
+LIBRARY = {"mpi": "MPI_Allreduce", "gloo": "ProcessGroupGloo"}
+
+
+class Comparison(typing.NamedTuple):
+    group: str         # what `tests/bench/run` is asked for
+    what: str
+    ours: str          # name of a series
+    peer: str = ""     # likewise; none for what is only counted
+    peer_name: str = ""
+    target: str = ""   # relation to a number, "<= 1.05"; none: reported
+    counted: bool = False  # the target is for ours, not for ours / peer
+
+
+def step_comparisons():
+    for workload, name in (("unet", "UNet, 10.1 M"), ("lora", "LoRA-like, 25.5 M")):
+        for side, target in (("fast", "<= 1.00"), ("exact", "<= 1.05")):
+            for peer, peer_name in DDP.items():
+                yield Comparison("step", f"step time, {side}, {name}", f"step/{workload}/{side}/4",
+                                 f"step/{workload}/{peer}/4", peer_name, target)
+        yield Comparison("step", f"step time, exact beside fast, {name}",
+                         f"step/{workload}/exact/4", f"step/{workload}/fast/4", "ours, fast",
+                         "<= 1.10")
+
+
+def lane_comparisons():
+    for lanes in (4, 8):
+        yield Comparison("lanes", f"step time, exact, UNet, {lanes} micro-batches on 2 ranks",
+                         f"step/unet/exact/{lanes}", "step/unet/exact/2",
+                         "ours, one batch a rank")
+
+
+def all_reduce_comparisons():
+    targets = {"mpi": ">= 0.95", "gloo": ">= 1.00"}
+    for size in ("1MB", "64MB"):
+        for peer, peer_name in LIBRARY.items():
+            yield Comparison("all_reduce", f"all-reduce bus bandwidth, {size}",
+                             f"all_reduce/ours/{size}", f"all_reduce/{peer}/{size}", peer_name,
+                             targets[peer])
+    for peer, peer_name in LIBRARY.items():
+        yield Comparison("all_reduce", "all-reduce bus bandwidth, 64kB", "all_reduce/ours/64kB",
+                         f"all_reduce/{peer}/64kB", peer_name)
+
+
+def count_comparisons():
+    for what, key, target in (("gradient copies a step", "gradient_copies", "== 0"),
+                              ("optimiser calls a step, one parameter group",
+                               "optimizer_calls", "== 1")):
+        yield Comparison("counts", f"{what}, fast", f"counts/unet/fast/4/{key}",
+                         f"counts/unet/c10d/4/{key}", DDP["c10d"], target, counted=True)
+        yield Comparison("counts", f"{what}, exact", f"counts/unet/exact/4/{key}",
+                         f"counts/unet/c10d/4/{key}", DDP["c10d"], counted=True)
+
+
+def memory_comparisons():
+    for stage in range(3):
+        name = f"memory/zero{stage}"
+        what = f"ZeRO-{stage}, UNet, 60.5 M"
+        yield Comparison("memory", f"model state a rank, mean, {what}", f"{name}/mean",
+                         f"{name}/theory", "theory", "== 1")
+        yield Comparison("memory", f"model state a rank, largest, {what}", f"{name}/largest",
+                         f"{name}/theory", "theory")
+        yield Comparison("memory", f"growth of resident size, largest rank, {what}",
+                         f"{name}/resident", f"{name}/theory", "theory")
+    yield Comparison("memory", "activations of one view, UNet, 60.5 M", "memory/activations")
+
+
+def checkpoint_comparisons():
+    for peer, peer_name in SAVERS.items():
+        yield Comparison("checkpoint", "stall of a save, 1 GB", "checkpoint/stall/ours",
+                         f"checkpoint/stall/{peer}", peer_name,
+                         "<= 0.05" if peer == "torch_save" else "<= 1.00")
+    yield Comparison("checkpoint", "step time while a save is written / not, one core idle",
+                     "checkpoint/slowdown/ours", target="<= 1.05", counted=True)
+    for peer in ("async_save", "async_save_staged"):
+        yield Comparison("checkpoint", "the same beside a peer's", "checkpoint/slowdown/ours",
+                         f"checkpoint/slowdown/{peer}", SAVERS[peer], "<= 1.00")
+    yield Comparison("checkpoint", "load on 2 ranks, written by 4", "checkpoint/load/4to2",
+                     "checkpoint/load/2to2", "ours, written by 2", "<= 1.20")
+    for readers in (1, 4):
+        yield Comparison("checkpoint", f"load on {readers} ranks, written by 2",
+                         f"checkpoint/load/2to{readers}", "checkpoint/load/2to2",
+                         "ours, on 2 ranks")
+
+
+COMPARISONS = [*step_comparisons(), *lane_comparisons(), *all_reduce_comparisons(),
+               *count_comparisons(), *memory_comparisons(), *checkpoint_comparisons()]
+
+
+def machine():
+    model = platform.processor()
+    with open("/proc/cpuinfo") as info:
+        model = next((line.split(":")[1].strip() for line in info
+                      if line.startswith("model name")), model)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (f"{os.cpu_count()} x {model}, {memory:.0f} GiB, Linux {platform.release()}, "
+            f"load {os.getloadavg()[1]:.1f}, {datetime.date.today()}")
+
+
+def read_samples(lines):
+    samples = collections.defaultdict(lambda: {"values": []})
+    for line in lines:
+        sample = json.loads(line)
+        joined = samples[sample["series"]]
+        for key in ("unit", "ranks", "parameters"):
+            if joined.setdefault(key, sample.get(key)) != sample.get(key):
+                sys.exit(f"report.py: {sample['series']}: {key} changes between samples")
+        joined["values"] += sample["values"]
+    return samples
+
+
+def is_met(value, target):
+    relation, number = target.split()
+    return {"<=": value <= float(number), ">=": value >= float(number),
+            "==": value == float(number)}[relation]
+
+
+def result(comparison, samples):
+    ours, peer = samples[comparison.ours], samples.get(comparison.peer)
+    if peer and ours.get("parameters") != peer.get("parameters"):
+        sys.exit(f"report.py: {comparison.ours} and {comparison.peer} are of different models")
+    median = statistics.median(ours["values"])
+    peer_median = statistics.median(peer["values"]) if peer else None
+    ratio = median / peer_median if peer_median else None
+    gated = comparison.target and (comparison.group in GATED_ON_ANY or ours["ranks"] == GATED_RANKS)
+    value = median if comparison.counted else ratio
+    return {
+        "what": comparison.what, "ours": median, "peer": peer_median,
+        "peer_name": comparison.peer_name, "ratio": ratio, "unit": ours["unit"],
+        "target": comparison.target if gated else "reported",
+        "met": is_met(value, comparison.target) if gated else None,
+        "n": len(ours["values"]), "ranks": ours["ranks"],
+        "ours_range": [min(ours["values"]), max(ours["values"])],
+        "peer_range": [min(peer["values"]), max(peer["values"])] if peer else None,
+        "machine": machine()}
+
+
+def main():
+    samples = read_samples(sys.stdin)
+    missing = []
+    for comparison in COMPARISONS:
+        if comparison.group not in sys.argv[1:]:
+            continue
+        if comparison.peer_name in PYTHON_PEERS and "--no-python" in sys.argv[1:]:
+            continue
+        absent = [s for s in (comparison.ours, comparison.peer) if s and s not in samples]
+        if absent:
+            missing += absent
+        else:
+            print(json.dumps(result(comparison, samples)), flush=True)
+    if missing:
+        sys.exit("report.py: not measured: " + ", ".join(sorted(set(missing))))
+
+
+if __name__ == "__main__":
+    main()
