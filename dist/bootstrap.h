@@ -1,34 +1,28 @@
 #pragma once
-// How this process became a rank, and the world it is in.
+// The world that this process is in, from start to end of the program.
 
+#include <filesystem>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "dist/communicator.h"
+#include "dist/launch_environment.h"
+#include "dist/recorder/phase.h"
 
 namespace sono {
 
-enum class LaunchKind {
-  kAlone,  // started by hand: one rank, or threads as ranks
-  kMpi,    // started by mpirun or srun: one rank a process
-};
-
-// The value of an environment variable, if set.
-using Environment =
-    std::function<std::optional<std::string>(const std::string&)>;
-Environment process_environment();
-
-// How the process was started. ConfigError, with the remedy, when Slurm
-// started several tasks without an MPI that could join them.
-LaunchKind detect_launch(const Environment& environment);
-// ConfigError when Slurm started several tasks and MPI sees only one process.
-void check_world(const Environment& environment, int mpi_world_size);
-
 struct SessionOptions {
-  int local_ranks = 1;            // threads as ranks, when started alone
-  double deadline_seconds = 600;  // without progress in one operation
+  int local_ranks = 1;  // threads as ranks, when started alone
+  Deadlines deadlines;
+  // Where the ranks' recordings lie, on each host; empty: $TMPDIR, else /tmp.
+  std::filesystem::path recorder_folder;
+  // "cpu", or "cuda": then each rank takes one of the devices it sees.
+  std::string device = "cpu";
+  // The devices seen here, each by what tells it from all others; empty stands
+  // for those of NVIDIA.
+  std::function<std::vector<std::string>()> list_devices;
 };
 
 // The world from start to end of the program; made and destroyed by main.
@@ -41,12 +35,19 @@ class Session {
 
   // Runs `body` once on each rank of this process. An error that every rank
   // has is rethrown. When one rank alone fails, its error is logged and the
-  // whole job ends with its exit code, since peers may wait for ever.
+  // whole job ends with its exit code, since peers may wait for ever. A rank
+  // that makes no progress for longer than its phase allows ends the job too
+  // (dist/recorder/watchdog.h).
   virtual void run(const std::function<void(Communicator&)>& body) = 0;
 };
 
-// ConfigError when local ranks are asked for under mpirun or srun, and as
-// above. All ranks must call.
+// ConfigError when local ranks are asked for under mpirun or srun, when the
+// device that is asked for is not there, and as in launch_environment.h and
+// roll_call.h. All ranks must call.
 std::unique_ptr<Session> make_session(const SessionOptions& options);
+
+// The device of a rank: one of `devices` by local rank, or "cpu". ConfigError
+// when there is none.
+std::string choose_device(const SessionOptions& options, int local_rank);
 
 }  // namespace sono

@@ -6,6 +6,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "dist/recorder/flight_recorder.h"
 
 namespace sono {
 namespace {
@@ -25,6 +26,14 @@ std::string tensor_text(const at::Tensor& tensor) {
   const at::Tensor bytes = tensor.to(at::kCPU).contiguous();
   return {static_cast<const char*>(bytes.const_data_ptr()),
           static_cast<std::size_t>(bytes.numel())};
+}
+
+std::uint64_t bytes_of(const std::vector<at::Tensor>& tensors) {
+  std::uint64_t bytes = 0;
+  for (const at::Tensor& tensor : tensors) {
+    if (tensor.defined()) bytes += tensor.nbytes();
+  }
+  return bytes;
 }
 
 // An error as text that travels between ranks: "<exit code>\n<message>".
@@ -80,10 +89,23 @@ void Communicator::check_tensors(const std::vector<at::Tensor>& tensors,
 
 void Communicator::exchange(const std::vector<at::Tensor>& send,
                             const std::vector<at::Tensor>& receive,
-                            std::string_view operation) {
+                            std::string_view operation,
+                            std::uint64_t even_bytes) {
   check_tensors(send, operation);
   check_tensors(receive, operation);
+  ++sequence_;
+  if (recorder_ == nullptr) return do_exchange(send, receive, operation);
+  const std::uint64_t record =
+      recorder_->begin_now({operation, group_, sequence_,
+                            bytes_of(send) + bytes_of(receive), even_bytes});
   do_exchange(send, receive, operation);
+  recorder_->done(record);
+}
+
+void Communicator::set_recorder(FlightRecorder* recorder,
+                                std::string_view group) {
+  recorder_ = recorder;
+  group_ = recorder == nullptr ? 0 : recorder->group(group);
 }
 
 std::vector<std::int64_t> Communicator::exchange_lengths(
@@ -97,7 +119,7 @@ std::vector<std::int64_t> Communicator::exchange_lengths(
     send.push_back(out.narrow(0, r, 1));
     receive.push_back(in.narrow(0, r, 1));
   }
-  exchange(send, receive, operation);
+  exchange(send, receive, operation, out.nbytes());
   const at::Tensor host = in.to(at::kCPU);
   const auto* data = host.const_data_ptr<std::int64_t>();
   return {data, data + n};
@@ -125,7 +147,8 @@ std::vector<at::Tensor> Communicator::all_gather(const at::Tensor& tensor) {
   for (const std::int64_t length : lengths) {
     receive.push_back(at::empty({length}, tensor.options()));
   }
-  exchange(std::vector<at::Tensor>(n, tensor), receive, "all_gather");
+  exchange(std::vector<at::Tensor>(n, tensor), receive, "all_gather",
+           bytes_of(receive));
   return receive;
 }
 
@@ -142,7 +165,7 @@ at::Tensor Communicator::reduce_scatter(const at::Tensor& tensor) {
     send.push_back(part(r));
     receive.push_back(at::empty_like(part(rank())));
   }
-  exchange(send, receive, "reduce_scatter");
+  exchange(send, receive, "reduce_scatter", tensor.nbytes());
   for (int r = 1; r < n; ++r) receive[0].add_(receive[r]);
   return receive[0];
 }
@@ -159,7 +182,8 @@ void Communicator::all_reduce(at::Tensor tensor) {
     receive.push_back(
         flat.narrow(0, begin, split_point(flat.numel(), n, r + 1) - begin));
   }
-  exchange(std::vector<at::Tensor>(n, mine), receive, "all_reduce");
+  exchange(std::vector<at::Tensor>(n, mine), receive, "all_reduce",
+           flat.nbytes());
 }
 
 void Communicator::broadcast(at::Tensor tensor, int root) {
@@ -173,7 +197,7 @@ void Communicator::broadcast(at::Tensor tensor, int root) {
   } else {
     receive[root] = tensor;
   }
-  exchange(send, receive, "broadcast");
+  exchange(send, receive, "broadcast", tensor.nbytes());
 }
 
 void Communicator::barrier() {
@@ -183,7 +207,7 @@ void Communicator::barrier() {
     receive.push_back(at::empty({1}, on(*this, at::kByte)));
   }
   exchange(std::vector<at::Tensor>(n, at::zeros({1}, on(*this, at::kByte))),
-           receive, "barrier");
+           receive, "barrier", 1);
 }
 
 std::string broadcast_string(Communicator& comm, const std::string& text,

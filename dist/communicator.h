@@ -19,6 +19,8 @@
 
 namespace sono {
 
+class FlightRecorder;
+
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -36,10 +38,13 @@ class Communicator {
   // Sends send[r] to rank r and fills receive[r] with what rank r sent here,
   // its own part included. Both lists have world_size() contiguous tensors; an
   // undefined or empty tensor moves nothing. send[r] here and receive[rank()]
-  // on r have equal bytes. `operation` names the call in error messages.
+  // on r have equal bytes. `operation` names the call in error messages and
+  // recordings; `even_bytes` is a size that must be equal on all ranks, 0:
+  // none.
   void exchange(const std::vector<at::Tensor>& send,
                 const std::vector<at::Tensor>& receive,
-                std::string_view operation = "exchange");
+                std::string_view operation = "exchange",
+                std::uint64_t even_bytes = 0);
 
   // In-place sum over ranks, added in rank order. Equal shapes on all ranks.
   void all_reduce(at::Tensor tensor);
@@ -59,6 +64,11 @@ class Communicator {
   void set_hurry(bool hurry) { hurry_ = hurry; }
   bool hurry() const { return hurry_; }
 
+  // From now on every operation is recorded as one of this group of ranks; null
+  // ends that. The recorder must outlive the communicator.
+  void set_recorder(FlightRecorder* recorder, std::string_view group = "world");
+  FlightRecorder* recorder() const { return recorder_; }
+
  protected:
   virtual void do_exchange(const std::vector<at::Tensor>& send,
                            const std::vector<at::Tensor>& receive,
@@ -72,6 +82,9 @@ class Communicator {
       const std::vector<std::int64_t>& lengths, std::string_view operation);
 
   std::atomic<bool> hurry_ = true;
+  FlightRecorder* recorder_ = nullptr;
+  std::uint8_t group_ = 0;
+  std::uint64_t sequence_ = 0;  // operations of the group so far
 };
 
 // First item of part `index` when `count` items are cut into `parts` parts:

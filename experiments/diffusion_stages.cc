@@ -127,6 +127,7 @@ void generate_shards(const RunContext& context, const DiffusionModel& model,
     range.first_index = plan.dataset.first_sample(i);
     range.count = plan.dataset.samples_in(i);
     range.seed = seed;
+    range.before_call = [&] { context.proceed(); };
     std::vector<ShardSample> samples;
     for (const auto& pair : generate_pairs(model, conditions, range)) {
       samples.push_back(to_shard_sample(pair, context.recipe, plan));
@@ -134,7 +135,8 @@ void generate_shards(const RunContext& context, const DiffusionModel& model,
     commit_shard(dataset, plan.dataset, i, samples);
   };
   work.lease_folder = dir / "leases";
-  share_out(context, "generate " + label, "shards", std::move(work));
+  share_out(context, Phase::kGenerate, "generate " + label, "shards",
+            std::move(work));
   run_together(context.comm, [&] {
     if (context.rank_zero()) finalize_dataset(dataset, plan.dataset);
   });

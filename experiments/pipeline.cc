@@ -5,7 +5,10 @@
 #include <map>
 
 #include "core/atomic_file.h"
+#include "core/error.h"
 #include "core/hash.h"
+#include "dist/recorder/flight_recorder.h"
+#include "dist/recorder/rank_files.h"
 #include "experiments/diffusion_examples.h"
 #include "experiments/diffusion_stages.h"
 #include "experiments/evaluation/baselines.h"
@@ -141,6 +144,24 @@ Candidate tuned_candidate(const RunContext& context, const ArmRun& run,
   return candidate;
 }
 
+void refuse_other_devices(const PlaceConfig& place) {
+  if (place.device == "cpu") return;
+  throw ConfigError("option place.device = " + place.device +
+                    ": recipes are computed on the CPU only; leave it away");
+}
+
+// Empties what an earlier start left there and names the place to the recorder.
+void open_recorder_folder(const std::filesystem::path& folder,
+                          Communicator& comm) {
+  run_together(comm, [&] {
+    if (comm.rank() != 0) return;
+    std::error_code ignored;
+    std::filesystem::remove_all(folder, ignored);
+    make_directories(folder);
+  });
+  if (comm.recorder() != nullptr) comm.recorder()->set_shared_folder(folder);
+}
+
 }  // namespace
 
 RunOutcome run_recipe(const Recipe& recipe, const OptionTable& options,
@@ -148,7 +169,11 @@ RunOutcome run_recipe(const Recipe& recipe, const OptionTable& options,
                       Communicator& comm, const StopSignal& stop) {
   at::set_num_threads(1);  // equal bits on any number of ranks
   recipe.validate();
+  recipe.check_lanes(comm.world_size());
+  refuse_other_devices(recipe.place);
   open_run_folder(out, options, update, comm);
+  open_recorder_folder(recorder_folder(out), comm);
+  const PhaseMark mark(comm.recorder(), Phase::kStage, 0);
   JsonLines log(comm.rank() == 0 ? out / "log.jsonl" : "");
   StageRunner stages(comm, out / "stages", log);
   const RunContext context{recipe, options, comm, stages,

@@ -68,6 +68,15 @@ void describe_place(OptionTable& table, PlaceConfig& place) {
             "folder of the embedding cache (4 MB an image); empty: RUN/cache");
   table.add("place.cache_gb", &place.cache_gb, kSpeed,
             "size of the embedding cache at most, GB");
+  table.add("place.device", &place.device, kPlace,
+            "device that ranks compute on; today only cpu");
+  table.add("place.step_deadline", &place.deadlines.step, kPlace,
+            "seconds without progress in a step, or without a sign of life of "
+            "a rank that others wait for, that end the job");
+  table.add("place.start_deadline", &place.deadlines.start, kPlace,
+            "the same at the start and while a rank prepares or checks data");
+  table.add("place.recorder", &place.recorder, kPlace,
+            "node-local folder of the flight recorder; empty: $TMPDIR or /tmp");
 }
 
 void validate_data(const DataConfig& data) {
@@ -198,6 +207,27 @@ void Recipe::validate() const {
   segment.validate("segment");
   gate.validate();
   check_range("place.cache_gb", place.cache_gb, 0.1, 1e6);
+  check_choice("place.device", place.device, {"cpu", "cuda"});
+  check_range("place.step_deadline", place.deadlines.step, 0.1, 1e6);
+  check_range("place.start_deadline", place.deadlines.start, 0.1, 1e6);
+}
+
+void Recipe::check_lanes(int world_size) const {
+  const auto check = [&](const std::string& name, const TrainConfig& config) {
+    if (config.lanes >= world_size) return;
+    throw ConfigError("option " + name +
+                      ".lanes = " + std::to_string(config.lanes) +
+                      " is less than the " + std::to_string(world_size) +
+                      " ranks: start at most that many, or cut the batch into "
+                      "more lanes (which changes the result's bits)");
+  };
+  check("segment", segment);
+  if (std::none_of(experiment.arms.begin(), experiment.arms.end(),
+                   is_diffusion_arm)) {
+    return;
+  }
+  check("pretrain", pretrain);
+  check("adapt", adapt);
 }
 
 void describe(OptionTable& table, Recipe& recipe) {

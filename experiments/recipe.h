@@ -9,6 +9,7 @@
 #include "core/option.h"
 #include "data/cohort.h"
 #include "data/quality_gate.h"
+#include "dist/recorder/phase.h"
 #include "trainer/diffusion_augment.h"
 #include "trainer/diffusion_model.h"
 #include "trainer/trainer.h"
@@ -60,6 +61,9 @@ struct PlaceConfig {
   std::string weights;  // LiteMedSAM; empty: .deps/weights beside the program
   std::string cache;    // embedding cache; empty: RUN/cache
   double cache_gb = 40;
+  std::string device = "cpu";  // that ranks compute on
+  Deadlines deadlines;         // without progress
+  std::string recorder;        // node-local; empty: $TMPDIR, else /tmp
 };
 
 // Defaults of the three trainings.
@@ -82,6 +86,8 @@ struct Recipe {
 
   // Throws ConfigError naming the option that is out of range or missing.
   void validate() const;
+  // ConfigError when a training that the arms need has fewer lanes than ranks.
+  void check_lanes(int world_size) const;
 };
 
 // Adds every option of a recipe.

@@ -1,7 +1,9 @@
 #include "experiments/run_context.h"
 
 #include "core/atomic_file.h"
+#include "core/error.h"
 #include "core/progress.h"
+#include "dist/recorder/flight_recorder.h"
 #include "experiments/run_folder.h"
 
 namespace sono {
@@ -15,12 +17,28 @@ bool RunContext::should_stop() const {
   return std::filesystem::exists(note);
 }
 
-void share_out(const RunContext& context, const std::string& label,
+void RunContext::proceed() const {
+  if (comm.recorder() != nullptr) comm.recorder()->tick();
+  if (should_stop()) {
+    throw StopRequested(
+        "stopped on request with all finished work kept; run "
+        "the same command again to go on");
+  }
+}
+
+void share_out(const RunContext& context, Phase phase, const std::string& label,
                const std::string& unit, LeasedWork work) {
+  FlightRecorder* recorder = context.comm.recorder();
+  const PhaseMark mark(recorder, phase);
   Progress progress(label, work.items, unit, context.rank_zero());
   work.first_item =
       first_item_of(work.items, context.comm.rank(), context.comm.world_size());
-  work.should_stop = [&] { return context.should_stop(); };
+  // Asked while waiting for other workers too, whose own watchdogs see to it
+  // that they get on.
+  work.should_stop = [&] {
+    if (recorder != nullptr) recorder->tick();
+    return context.should_stop();
+  };
   work.on_progress = [&](std::int64_t done) { progress.update(done); };
   run_together(context.comm, [&] { run_leased_work(work, LeaseConfig()); });
   progress.finish();

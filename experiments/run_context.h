@@ -7,6 +7,7 @@
 #include "core/json_lines.h"
 #include "data/lease.h"
 #include "dist/communicator.h"
+#include "dist/recorder/phase.h"
 #include "dist/stop_signal.h"
 #include "experiments/recipe.h"
 #include "experiments/stage.h"
@@ -27,11 +28,15 @@ struct RunContext {
   // For work without collectives: true once any rank was asked to stop. A rank
   // that was tells the others by a file in the run's folder.
   bool should_stop() const;
+  // Between two pieces of such work (an image, a network call): shows the
+  // watchdog that the rank gets on; StopRequested when it should stop.
+  void proceed() const;
 };
 
 // Shares out independent items over the ranks by leases, with a progress line;
-// `work` needs its items, is_done, work and lease_folder. All ranks must call.
-void share_out(const RunContext& context, const std::string& label,
+// `work` needs its items, is_done, work and lease_folder, and calls proceed()
+// often. All ranks must call.
+void share_out(const RunContext& context, Phase phase, const std::string& label,
                const std::string& unit, LeasedWork work);
 
 }  // namespace sono

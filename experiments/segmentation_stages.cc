@@ -4,6 +4,7 @@
 #include "core/hash.h"
 #include "core/progress.h"
 #include "data/mask.h"
+#include "dist/recorder/flight_recorder.h"
 #include "models/io/safetensors.h"
 #include "trainer/segmentation_task.h"
 
@@ -136,13 +137,12 @@ void SharedSegmenter::encode(const RunContext& context,
                              const std::function<cv::Mat(std::size_t)>& image) {
   const auto rank = static_cast<std::size_t>(context.comm.rank());
   const auto world = static_cast<std::size_t>(context.comm.world_size());
+  const PhaseMark mark(context.comm.recorder(), Phase::kEncode);
   Progress progress("encode " + label, static_cast<std::int64_t>(count),
                     "images", context.rank_zero());
   run_together(context.comm, [&] {
     for (std::size_t i = rank; i < count; i += world) {
-      if (context.should_stop()) {
-        throw StopRequested("stopped while encoding; run again to go on");
-      }
+      context.proceed();
       progress.update(static_cast<std::int64_t>(i));
       features.embedding(image(i));
     }

@@ -9,6 +9,7 @@
 #include "data/phantom/phantom.h"
 #include "data/phantom/write_cohort.h"
 #include "data/split.h"
+#include "dist/recorder/flight_recorder.h"
 
 namespace sono {
 namespace {
@@ -40,8 +41,11 @@ std::filesystem::path make_phantom_cohort(const PhantomCohort& cohort,
           static_cast<std::int64_t>(cohort.count), comm.world_size(), rank));
     };
     run_together(comm, [&] {
-      write_phantom_images(cohort, dir, part(comm.rank()),
-                           part(comm.rank() + 1));
+      const std::uint64_t end = part(comm.rank() + 1);
+      for (std::uint64_t i = part(comm.rank()); i < end; ++i) {
+        write_phantom_images(cohort, dir, i, i + 1);
+        if (comm.recorder() != nullptr) comm.recorder()->tick();
+      }
     });
     run_together(comm, [&] {
       if (comm.rank() == 0) write_phantom_tables(cohort, dir);

@@ -44,6 +44,7 @@ const std::vector<Command>& commands() {
        verify_command},
       {"inspect", "say what a folder or file is, and audit a cohort",
        inspect_command},
+      {"hang", "say which rank holds the others up, and where", hang_command},
       {"phantom", "write a labelled phantom cohort in HC18's layout",
        phantom_command},
   };

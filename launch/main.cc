@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/message.h"
+#include "dist/rank_guard.h"
 #include "dist/stop_signal.h"
 #include "launch/command.h"
 
@@ -21,7 +22,11 @@ int fail(const char* message, int exit_code) {
 int main(int argc, char** argv) {
   try {
     const std::vector<std::string> args(argv + 1, argv + argc);
-    if (sono::is_resumable(args)) sono::StopSignal::install_handlers();
+    if (sono::is_resumable(args)) {
+      const auto code = sono::guard_rank(sono::process_environment());
+      if (code) return *code;  // of the guard; the rank goes on
+      sono::StopSignal::install_handlers();
+    }
     sono::configure_log(/*rank=*/0);
     return sono::run_command_line(args);
   } catch (const sono::Error& error) {

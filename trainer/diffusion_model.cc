@@ -95,6 +95,7 @@ at::Tensor DiffusionModel::sample(const SampleRequest& request) const {
                             at::full({x.size(0)}, timesteps[begin], at::kLong));
   }
   for (std::size_t i = begin; i < timesteps.size(); ++i) {
+    if (request.before_call) request.before_call();
     x = sampler->step(predict_guided(x, request, timesteps[i]), i, x);
   }
   return to_image(x).clamp(-1, 1);

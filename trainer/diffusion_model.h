@@ -7,6 +7,7 @@
 // image: the label is exact. "joint" makes image and outline together.
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,6 +59,8 @@ struct SampleRequest {
   // 2, H, W]) in [-1, 1], noised to `strength` of the way.
   at::Tensor start;
   double strength = 0.5;  // (0, 1]
+  // Called before each network call; may throw to leave. May be empty.
+  std::function<void()> before_call{};
 };
 
 // One thread at a time; knows nothing of ranks.

@@ -78,20 +78,21 @@ SampleRequest request_of(const DiffusionModel& model,
   return request;
 }
 
-// The pairs first .. first + size - 1; `first` is a multiple of `size`.
+// The batch of pairs from `first` on, which is a multiple of its size.
 std::vector<GeneratedPair> generate_batch(const DiffusionModel& model,
                                           const GeneratorConditions& conditions,
-                                          std::uint64_t seed,
-                                          std::int64_t first,
-                                          std::int64_t size) {
+                                          const GenerateRange& range,
+                                          std::int64_t first) {
+  const std::int64_t size = range.batch_size;
   std::vector<DiffusionExample> wanted;
   std::vector<at::Tensor> noises;
   for (std::int64_t index = first; index < first + size; ++index) {
-    wanted.push_back(condition(model.config(), conditions, seed, index));
-    noises.push_back(noise(model, seed, index));
+    wanted.push_back(condition(model.config(), conditions, range.seed, index));
+    noises.push_back(noise(model, range.seed, index));
   }
-  const at::Tensor images =
-      model.sample(request_of(model, conditions, wanted, noises));
+  SampleRequest request = request_of(model, conditions, wanted, noises);
+  request.before_call = range.before_call;
+  const at::Tensor images = model.sample(request);
   std::vector<GeneratedPair> pairs;
   for (std::int64_t i = 0; i < size; ++i) {
     const DiffusionExample& w = wanted[static_cast<std::size_t>(i)];
@@ -122,8 +123,7 @@ std::vector<GeneratedPair> generate_pairs(const DiffusionModel& model,
   for (std::int64_t first =
            range.first_index / range.batch_size * range.batch_size;
        first < end; first += range.batch_size) {
-    for (auto& pair : generate_batch(model, conditions, range.seed, first,
-                                     range.batch_size)) {
+    for (auto& pair : generate_batch(model, conditions, range, first)) {
       const bool asked = pair.index >= range.first_index && pair.index < end;
       if (asked) pairs.push_back(std::move(pair));
     }

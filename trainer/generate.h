@@ -41,6 +41,8 @@ struct GenerateRange {
   std::uint64_t seed = 0;
   std::int64_t batch_size = 8;  // part of the result; ranges at its multiples
                                 // make no pair in vain
+  // Called before each network call; may throw to leave. May be empty.
+  std::function<void()> before_call{};
 };
 
 // Pairs first_index .. first_index + count - 1, in order.

@@ -1,5 +1,6 @@
 #include "trainer/trainer.h"
 
+#include <cmath>
 #include <memory>
 #include <utility>
 
@@ -10,8 +11,10 @@
 #include "dist/checkpoint/reader.h"
 #include "dist/checkpoint/writer.h"
 #include "dist/gradient_norm.h"
+#include "dist/memory_plan.h"
 #include "dist/optimizer.h"
 #include "dist/parameter_gather.h"
+#include "dist/recorder/flight_recorder.h"
 #include "dist/reducer/gradient_reducer.h"
 #include "trainer/learning_rate.h"
 #include "trainer/step_log.h"
@@ -63,6 +66,21 @@ class Loop {
     state_.config_hash = config_hash;
   }
 
+  void log_prediction() const {
+    const MemoryPlan plan =
+        predict_memory(arena_.layout(), arena_options(comm_, config_),
+                       config_.dist.reducer_options(config_.lanes));
+    if (comm_.rank() == 0) log_info("each rank will hold " + plan.text());
+  }
+
+  void log_measurement() const {
+    if (comm_.rank() != 0) return;
+    const double resident = static_cast<double>(resident_bytes()) / 1e6;
+    log_info("rank 0 holds " + measure_memory(arena_, *reducer_).text() +
+             "; resident in all " + std::to_string(std::lround(resident)) +
+             " MB");
+  }
+
   std::int64_t step() const { return state_.step; }
   bool done() const { return state_.step >= config_.steps; }
   TrainResult finish() {
@@ -89,6 +107,7 @@ class Loop {
   }
 
   void save() {
+    const PhaseMark mark(comm_.recorder(), Phase::kSave, state_.step);
     state_.optimizer = optimizer_.state;
     save_checkpoint(comm_, dir_, state_, arena_);
     times_.mark(StepTimes::kSave);
@@ -106,11 +125,13 @@ class Loop {
       run_piece(samples);
     }
     times_.mark(StepTimes::kCompute);
+    const PhaseMark reduce(comm_.recorder(), Phase::kReduce, state_.step);
     const StepSums sums = reducer_->finish(report);
     StepOutcome outcome{sums.scalars[0], gradient_norm(comm_, arena_),
                         rate_.at(state_.step), sums.any_vote(),
                         find_straggler(sums.ranks)};
     times_.mark(StepTimes::kReduce);
+    const PhaseMark update(comm_.recorder(), Phase::kOptimizer, state_.step);
     optimizer_.step(arena_, outcome.norm, outcome.learning_rate, outcome.loss);
     gather_parameters(comm_, arena_);
     times_.mark(StepTimes::kUpdate);
@@ -121,6 +142,7 @@ class Loop {
 
  private:
   void run_piece(const LaneSamples& samples) {
+    const PhaseMark forward(comm_.recorder(), Phase::kForward, state_.step);
     reducer_->begin_piece();
     double value = 0;
     if (samples.size() > 0) {
@@ -128,6 +150,7 @@ class Loop {
       const at::Tensor loss =
           task_.loss(state_.step, samples.begin, samples.end);
       SONO_CHECK_EQ(loss.numel(), 1);
+      const PhaseMark backward(comm_.recorder(), Phase::kBackward, state_.step);
       loss.backward();
       value = loss.item<double>();
     }
@@ -155,6 +178,7 @@ TrainResult train(Communicator& comm, Task& task, const TrainConfig& config,
   Loop loop(comm, task, config, config_hash, dir);
   loop.resume();
   if (loop.done()) return loop.finish();
+  loop.log_prediction();
   StepLog step_log(comm, config, log, label);
   while (!loop.done()) {
     const StepOutcome step = loop.run_step(stop.requested());
@@ -168,6 +192,7 @@ TrainResult train(Communicator& comm, Task& task, const TrainConfig& config,
     }
   }
   step_log.finish();
+  loop.log_measurement();
   return loop.finish();
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "dist/recorder/flight_recorder.h"
 
 namespace sono {
 namespace {
@@ -41,8 +42,11 @@ class LocalGroup {
   }
   const at::Tensor& sent(int from, int to) const { return posted_[from][to]; }
 
-  // Waits until every rank is here.
-  void meet(int rank, std::string_view operation) {
+  // Waits until every rank is here; with a recorder no longer than it allows.
+  void meet(int rank, std::string_view operation, FlightRecorder* recorder) {
+    const std::chrono::duration<double> deadline(
+        recorder == nullptr ? deadline_.count()
+                            : recorder->wait_deadline_seconds());
     std::unique_lock lock(mutex_);
     throw_if_failed(rank, operation);
     const std::uint64_t mine = ++met_[rank];
@@ -52,12 +56,12 @@ class LocalGroup {
       changed_.notify_all();
       return;
     }
-    const bool in_time = changed_.wait_for(lock, deadline_, [&] {
+    const bool in_time = changed_.wait_for(lock, deadline, [&] {
       return meetings_ >= mine || failed_rank_ >= 0 || gone(mine) >= 0;
     });
     if (meetings_ >= mine) return;
     throw_if_failed(rank, operation);
-    if (!in_time) throw_late(rank, mine, operation);
+    if (!in_time) throw_late(rank, mine, operation, deadline.count());
     throw CommError("rank " + std::to_string(rank) + " in " +
                     std::string(operation) + ": rank " +
                     std::to_string(gone(mine)) + " has already ended");
@@ -97,13 +101,14 @@ class LocalGroup {
   }
 
   [[noreturn]] void throw_late(int rank, std::uint64_t mine,
-                               std::string_view operation) const {
+                               std::string_view operation,
+                               double seconds) const {
     std::string missing;
     for (int r = 0; r < size_; ++r) {
       if (met_[r] < mine) missing += " " + std::to_string(r);
     }
     throw CommError("rank " + std::to_string(rank) + " waited " +
-                    std::to_string(deadline_.count()) + " s in " +
+                    std::to_string(seconds) + " s in " +
                     std::string(operation) + " for rank" + missing);
   }
 
@@ -132,7 +137,7 @@ void LocalCommunicator::do_exchange(const std::vector<at::Tensor>& send,
                                     const std::vector<at::Tensor>& receive,
                                     std::string_view operation) {
   group_->post(rank_, send, operation);
-  group_->meet(rank_, operation);
+  group_->meet(rank_, operation, recorder());
   std::string mismatch;
   for (int from = 0; from < world_size(); ++from) {
     const at::Tensor& source = group_->sent(from, rank_);
@@ -149,7 +154,7 @@ void LocalCommunicator::do_exchange(const std::vector<at::Tensor>& send,
     }
   }
   if (!mismatch.empty()) throw CommError(mismatch);
-  group_->meet(rank_, operation);
+  group_->meet(rank_, operation, recorder());
 }
 
 void run_local_ranks(int num_ranks,

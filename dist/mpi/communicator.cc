@@ -13,6 +13,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/message.h"
+#include "dist/recorder/flight_recorder.h"
 
 namespace sono {
 namespace {
@@ -23,6 +24,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::int64_t kPieceBytes = std::int64_t{1} << 28;
 constexpr int kSpins = 2000;
 constexpr auto kNap = std::chrono::microseconds(50);
+constexpr auto kTellAwaited = std::chrono::milliseconds(250);
 
 void check_mpi(int code, std::string_view operation) {
   if (code == MPI_SUCCESS) return;
@@ -68,18 +70,31 @@ class Requests {
     });
   }
 
+  // With a recorder its deadline counts; it may change while waiting.
   void wait(const Communicator& comm, double deadline_seconds) {
+    FlightRecorder* const recorder = comm.recorder();
     auto progressed = Clock::now();
+    auto told = progressed;
     for (int spins = 0; open_ > 0; ++spins) {
       if (test_all()) {
-        progressed = Clock::now();
+        told = progressed = Clock::now();
         spins = 0;
-      } else if (spins > kSpins || !comm.hurry()) {
-        std::this_thread::sleep_for(kNap);
-        const std::chrono::duration<double> idle = Clock::now() - progressed;
-        if (idle.count() > deadline_seconds)
-          throw_late(comm.rank(), idle.count());
+        if (recorder != nullptr) recorder->tick();
+        continue;
       }
+      if (spins <= kSpins && comm.hurry()) continue;
+      std::this_thread::sleep_for(kNap);
+      const auto now = Clock::now();
+      const std::chrono::duration<double> idle = now - progressed;
+      if (recorder != nullptr) {
+        deadline_seconds = recorder->wait_deadline_seconds();
+        if (now - told > kTellAwaited) {
+          recorder->set_awaited(missing());
+          told = now;
+        }
+      }
+      if (idle.count() > deadline_seconds)
+        throw_late(comm.rank(), idle.count());
     }
   }
 
@@ -107,13 +122,23 @@ class Requests {
       if (requests_[i] == MPI_REQUEST_NULL) continue;
       int done = 0;
       MPI_Status status;
-      check_mpi(MPI_Test(&requests_[i], &done, &status), operation_);
+      check_test(i, MPI_Test(&requests_[i], &done, &status));
       if (!done) continue;
       any = true;
       --open_;
       check_size(i, status);
     }
     return any;
+  }
+
+  void check_test(std::size_t i, int code) const {
+    int kind = MPI_SUCCESS;
+    if (code != MPI_SUCCESS) MPI_Error_class(code, &kind);
+    if (kind != MPI_ERR_TRUNCATE) return check_mpi(code, operation_);
+    throw CommError(std::string(operation_) + ": rank " +
+                    std::to_string(peers_[i]) + " sent more than the " +
+                    std::to_string(expected_bytes_[i]) +
+                    " bytes that were expected");
   }
 
   void check_size(std::size_t i, const MPI_Status& status) const {
@@ -127,15 +152,20 @@ class Requests {
                     std::to_string(expected_bytes_[i]) + " were expected");
   }
 
-  [[noreturn]] void throw_late(int rank, double seconds) const {
-    std::vector<int> missing;
+  // Ranks with open requests, ascending.
+  std::vector<int> missing() const {
+    std::vector<int> peers;
     for (std::size_t i = 0; i < requests_.size(); ++i) {
-      if (requests_[i] != MPI_REQUEST_NULL) missing.push_back(peers_[i]);
+      if (requests_[i] != MPI_REQUEST_NULL) peers.push_back(peers_[i]);
     }
-    std::sort(missing.begin(), missing.end());
-    missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
+    std::sort(peers.begin(), peers.end());
+    peers.erase(std::unique(peers.begin(), peers.end()), peers.end());
+    return peers;
+  }
+
+  [[noreturn]] void throw_late(int rank, double seconds) const {
     std::string names;
-    for (const int peer : missing) names += " " + std::to_string(peer);
+    for (const int peer : missing()) names += " " + std::to_string(peer);
     char host[MPI_MAX_PROCESSOR_NAME] = "";
     int length = 0;
     MPI_Get_processor_name(host, &length);

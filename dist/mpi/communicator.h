@@ -3,7 +3,8 @@
 //
 // Every wait polls: spinning first, then with short sleeps so that ranks that
 // share a core leave it to each other. A wait without any progress for longer
-// than the deadline is a CommError that names the operation and the peers.
+// than the deadline is a CommError that names the operation and the peers. With
+// a recorder the deadline is its phase's, and the rank's watchdog speaks first.
 
 #include <memory>
 #include <string>

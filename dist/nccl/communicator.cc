@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <memory>
 #include <thread>
 
 #include "core/error.h"
@@ -50,6 +51,22 @@ ncclUniqueId share_id(Communicator& bootstrap) {
   return id;
 }
 
+// A stream of the communicator's own, so that it works beside compute kernels.
+class CudaStream {
+ public:
+  CudaStream() {
+    check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking),
+               "cudaStreamCreate");
+  }
+  ~CudaStream() { (void)cudaStreamDestroy(stream_); }
+  CudaStream(const CudaStream&) = delete;
+  CudaStream& operator=(const CudaStream&) = delete;
+  cudaStream_t get() const { return stream_; }
+
+ private:
+  cudaStream_t stream_ = nullptr;
+};
+
 class CudaEvent {
  public:
   CudaEvent() {
@@ -61,6 +78,9 @@ class CudaEvent {
   CudaEvent& operator=(const CudaEvent&) = delete;
   void record(cudaStream_t stream) {
     check_cuda(cudaEventRecord(event_, stream), "cudaEventRecord");
+  }
+  void hold_back(cudaStream_t stream) const {
+    check_cuda(cudaStreamWaitEvent(stream, event_, 0), "cudaStreamWaitEvent");
   }
   bool reached() const {
     const cudaError_t code = cudaEventQuery(event_);
@@ -84,6 +104,7 @@ class NcclCommunicator : public Communicator {
     const ncclUniqueId id = share_id(bootstrap);
     run_together(bootstrap, [&] {
       check_cuda(cudaSetDevice(device_index), "cudaSetDevice");
+      stream_ = std::make_unique<CudaStream>();
     });
     ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
     config.blocking = 0;
@@ -111,7 +132,11 @@ class NcclCommunicator : public Communicator {
   void do_exchange(const std::vector<at::Tensor>& send,
                    const std::vector<at::Tensor>& receive,
                    std::string_view operation) override {
-    const cudaStream_t stream = current_stream(device_index_);
+    // After what was computed so far, and beside what follows.
+    CudaEvent computed;
+    computed.record(current_stream(device_index_));
+    const cudaStream_t stream = stream_->get();
+    computed.hold_back(stream);
     check_nccl(ncclGroupStart(), operation);
     for (int r = 0; r < world_size_; ++r) {
       if (send[r].defined() && send[r].nbytes() > 0) {
@@ -162,12 +187,32 @@ class NcclCommunicator : public Communicator {
   int world_size_;
   int device_index_;
   std::chrono::duration<double> deadline_;
+  std::unique_ptr<CudaStream> stream_;
   ncclComm_t comm_ = nullptr;
 };
 
 }  // namespace
 
 bool nccl_available() { return true; }
+
+std::vector<std::string> cuda_devices() {
+  int count = 0;
+  if (cudaGetDeviceCount(&count) != cudaSuccess) return {};  // no driver
+  std::vector<std::string> devices;
+  for (int i = 0; i < count; ++i) {
+    cudaDeviceProp properties;
+    check_cuda(cudaGetDeviceProperties(&properties, i),
+               "cudaGetDeviceProperties");
+    std::string uuid = "GPU-";
+    for (const char byte : properties.uuid.bytes) {
+      constexpr char kDigits[] = "0123456789abcdef";
+      uuid += kDigits[static_cast<unsigned char>(byte) >> 4];
+      uuid += kDigits[static_cast<unsigned char>(byte) & 15];
+    }
+    devices.push_back(uuid);
+  }
+  return devices;
+}
 
 std::unique_ptr<Communicator> make_nccl_communicator(Communicator& bootstrap,
                                                      int device_index,

@@ -4,6 +4,8 @@
 // that never comes is a CommError and not a hang.
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "dist/communicator.h"
 
@@ -11,6 +13,10 @@ namespace sono {
 
 // True when this program was built with NCCL and CUDA to link against.
 bool nccl_available();
+
+// The ids of the GPUs that this process may use, in CUDA's order; empty without
+// driver or GPU, or where the program was built without NCCL.
+std::vector<std::string> cuda_devices();
 
 // `bootstrap` carries NCCL's id and stays with the caller. ConfigError where
 // the program was built without NCCL. `device_index` is this rank's GPU; no

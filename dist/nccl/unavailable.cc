@@ -7,6 +7,8 @@ namespace sono {
 
 bool nccl_available() { return false; }
 
+std::vector<std::string> cuda_devices() { return {}; }
+
 std::unique_ptr<Communicator> make_nccl_communicator(Communicator&, int,
                                                      double) {
   throw ConfigError(

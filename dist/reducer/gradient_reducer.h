@@ -75,6 +75,9 @@ class GradientReducer {
   // naming the first parameter for which no lane had a gradient. All ranks must
   // call.
   virtual StepSums finish(const RankReport& report) = 0;
+
+  // Bytes of whole gradients kept beside arena.grad.
+  virtual std::int64_t lane_buffer_bytes() const { return 0; }
 };
 
 // `arena` and `comm` must outlive the reducer, which alone uses `comm` between

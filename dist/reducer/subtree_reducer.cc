@@ -39,6 +39,11 @@ class SubtreeReducer : public ReducerBase {
     }
   }
 
+  std::int64_t lane_buffer_bytes() const override {
+    return static_cast<std::int64_t>(buffers_[0].flat.nbytes()) *
+           (std::ssize(buffers_) - 1);
+  }
+
   void begin_piece() override {
     at::NoGradGuard no_grad;
     const int buffer = exact() ? begin_lane() : begin_fold();
@@ -254,6 +259,26 @@ class SubtreeReducer : public ReducerBase {
 };
 
 }  // namespace
+
+int num_gradient_buffers(const ReducerOptions& options, int world_size,
+                         int rank) {
+  if (!options.exact) return 1;
+  const LaneSplit split(options.lanes, world_size, /*strided=*/false);
+  Tree tree(options.lanes);
+  int in_use = 0;
+  int most = 0;
+  for (const int lane : split.lanes_of(rank)) {
+    const Tree::Node node{0, lane, 0};
+    const bool joins = tree.has_sibling(node);
+    if (!joins) most = std::max(most, ++in_use);
+    bool first = joins;  // the first merge of a lane that joined frees nothing
+    tree.push(node, [&](int, int) {
+      if (!first) --in_use;
+      first = false;
+    });
+  }
+  return most;
+}
 
 std::unique_ptr<GradientReducer> make_subtree_reducer(
     Communicator& comm, Arena& arena, const ReducerOptions& options) {

@@ -13,4 +13,8 @@ namespace sono {
 std::unique_ptr<GradientReducer> make_subtree_reducer(
     Communicator& comm, Arena& arena, const ReducerOptions& options);
 
+// How many whole gradient buffers `rank` will need, arena.grad among them.
+int num_gradient_buffers(const ReducerOptions& options, int world_size,
+                         int rank);
+
 }  // namespace sono

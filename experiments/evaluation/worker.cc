@@ -101,6 +101,7 @@ std::vector<Case> score_cell(const RunContext& context,
                              const EvaluationCell& cell, Predictor& predictor) {
   std::vector<Case> rows;
   for (std::size_t i : cell.cohort->test) {
+    context.proceed();
     const Sample sample = cell.cohort->cohort->load(i);
     const PromptedMask prediction =
         predictor.predict(*cell.candidate, sample, cell.prompt, cell.draw);
@@ -152,7 +153,7 @@ void score_missing(const RunContext& context,
     write_cases(cells[i].file, score_cell(context, cells[i], predictor));
   };
   work.lease_folder = dir / "leases";
-  share_out(context, "evaluate", "cells", std::move(work));
+  share_out(context, Phase::kEvaluate, "evaluate", "cells", std::move(work));
 }
 
 }  // namespace

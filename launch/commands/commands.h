@@ -9,6 +9,7 @@ namespace sono {
 
 using Arguments = std::vector<std::string>;
 
+int hang_command(const Arguments& args);
 int inspect_command(const Arguments& args);
 int phantom_command(const Arguments& args);
 int run_command(const Arguments& args);

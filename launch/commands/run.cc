@@ -65,6 +65,9 @@ int run_command(const Arguments& args) {
                                         ? default_out(arguments.recipe_file)
                                         : std::filesystem::path(arguments.out);
 
+  arguments.session.device = recipe.place.device;
+  arguments.session.deadlines = recipe.place.deadlines;
+  arguments.session.recorder_folder = recipe.place.recorder;
   const auto session = make_session(arguments.session);
   configure_log(session->rank());
   const StopSignal stop(arguments.wall_minutes * 60);

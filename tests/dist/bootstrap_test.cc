@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "dist/stop_signal.h"
+#include "tests/core/expect_error.h"
 
 namespace sono {
 namespace {
@@ -59,6 +60,43 @@ TEST(BootstrapTest, MpirunInsideABatchScriptIsAccepted) {
                                {"SLURM_STEP_NUM_TASKS", "2"}});
   EXPECT_EQ(detect_launch(environment), LaunchKind::kMpi);
   EXPECT_NO_THROW(check_world(environment, 1));
+}
+
+TEST(BootstrapTest, TheLauncherSaysTheRankBeforeMpiDoes) {
+  const LaunchPlace mpirun =
+      launch_place(of({{"OMPI_COMM_WORLD_RANK", "3"},
+                       {"OMPI_COMM_WORLD_SIZE", "4"},
+                       {"OMPI_COMM_WORLD_LOCAL_RANK", "1"},
+                       {"PMIX_NAMESPACE", "1322975233"}}));
+  EXPECT_EQ(mpirun.rank, 3);
+  EXPECT_EQ(mpirun.world_size, 4);
+  EXPECT_EQ(mpirun.local_rank, 1);
+  EXPECT_EQ(mpirun.job, "1322975233");
+  const LaunchPlace srun = launch_place(of({{"PMIX_RANK", "2"},
+                                            {"SLURM_STEP_ID", "0"},
+                                            {"SLURM_NTASKS", "8"},
+                                            {"SLURM_LOCALID", "0"},
+                                            {"SLURM_JOB_ID", "77"},
+                                            {"PMIX_NAMESPACE", "slurm/77 0"}}));
+  EXPECT_EQ(srun.rank, 2);
+  EXPECT_EQ(srun.world_size, 8);
+  EXPECT_EQ(srun.local_rank, 0);
+  EXPECT_EQ(srun.job, "77-slurm-77-0");
+}
+
+TEST(BootstrapTest, ADeviceThatIsNotThereIsRefused) {
+  SessionOptions options;
+  EXPECT_EQ(choose_device(options, 0), "cpu");
+  options.device = "cuda";
+  options.list_devices = [] { return std::vector<std::string>(); };
+  EXPECT_ERROR(choose_device(options, 0), ConfigError, "cuda", "shows none",
+               "CUDA_VISIBLE_DEVICES");
+  options.list_devices = [] {
+    return std::vector<std::string>{"GPU-a", "GPU-b"};
+  };
+  EXPECT_EQ(choose_device(options, 1), "GPU-b");
+  // With more ranks than devices two get the same, which the roll call finds.
+  EXPECT_EQ(choose_device(options, 2), "GPU-a");
 }
 
 TEST(StopSignalTest, ClockAsks) {

@@ -131,6 +131,52 @@ TEST_P(CollectiveTest, OneRanksErrorReachesAll) {
 INSTANTIATE_TEST_SUITE_P(Ranks, CollectiveTest, ::testing::Values(1, 2, 3, 5),
                          ::testing::PrintToStringParamName());
 
+// Small whole numbers, so that sums are exact in bf16 too.
+at::Tensor pattern(std::int64_t size, std::int64_t first, at::ScalarType type) {
+  const at::Tensor period = at::arange(first, first + 5, at::kLong).to(type);
+  return period.repeat({size / 5 + 1}).narrow(0, 0, size).contiguous();
+}
+
+class ExactSumTest
+    : public ::testing::TestWithParam<std::tuple<int, at::ScalarType>> {};
+
+TEST_P(ExactSumTest, SumsAndCopiesAreExact) {
+  const auto [ranks, dtype] = GetParam();
+  constexpr std::int64_t kLarge = std::int64_t{64} << 20;  // bytes
+  const auto element = static_cast<std::int64_t>(at::elementSize(dtype));
+  for (const std::int64_t size : {std::int64_t{0}, std::int64_t{1},
+                                  std::int64_t{10007}, kLarge / element}) {
+    run_world(ranks, [&, type = dtype](Communicator& comm) {
+      const int n = comm.world_size();
+      const at::Tensor mine = pattern(size, comm.rank(), type);
+      // Sum over ranks of (i % 5 + rank).
+      const at::Tensor expected =
+          pattern(size, 0, type) * n + n * (n - 1) / 2;
+      at::Tensor sum = mine.clone();
+      comm.all_reduce(sum);
+      EXPECT_TRUE(at::equal(sum, expected)) << size;
+      const auto begin = split_point(size, n, comm.rank());
+      const auto end = split_point(size, n, comm.rank() + 1);
+      EXPECT_TRUE(at::equal(comm.reduce_scatter(mine),
+                            expected.narrow(0, begin, end - begin)))
+          << size;
+      at::Tensor copy = mine.clone();
+      comm.broadcast(copy, n - 1);
+      EXPECT_TRUE(at::equal(copy, pattern(size, n - 1, type))) << size;
+      const auto all = comm.all_gather(mine.narrow(0, 0, size / n));
+      for (int r = 0; r < n; ++r) {
+        EXPECT_TRUE(at::equal(all[r], pattern(size / n, r, type))) << size;
+      }
+    });
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    RanksAndTypes, ExactSumTest,
+    ::testing::Combine(::testing::Values(1, 2, 3, 4, 5, 6, 7, 8),
+                       ::testing::Values(at::kFloat, at::kBFloat16,
+                                         at::kLong)));
+
 TEST(LocalRanksTest, FailureOfOneEndsTheOthers) {
   if (under_mpi()) GTEST_SKIP() << "threads only";
   std::atomic<int> ended{0};

@@ -78,7 +78,7 @@ TEST(OptimizerTest, EqualsTorchOptimOverFiftySteps) {
 
 TEST(OptimizerTest, ParityTestSeesAWrongBeta) {
   OptimizerOptions wrong;
-  wrong.beta2 = 0.99;
+  wrong.beta1 = 0.8;
   for (const auto& wanted : fixture().at("cases")) {
     EXPECT_GT(difference(wanted, wrong), 1e-4) << wanted.at("kind");
   }

@@ -15,13 +15,17 @@ from diffusers.training_utils import EMAModel
 STEPS = 50
 
 
+def momentum_sgd(parameters, lr, weight_decay):
+    return torch.optim.SGD(parameters, lr=lr, weight_decay=weight_decay, momentum=0.9)
+
+
 def run(kind, weight_decay, clip_norm, learning_rate=1e-2, ema_decay=0.9):
     """One case: start, target, and parameters and average after STEPS."""
     generator = torch.Generator().manual_seed(7)
     start = torch.randn(37, generator=generator)
     target = torch.randn(37, generator=generator)
     weight = torch.nn.Parameter(start.clone())
-    make = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[kind]
+    make = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": momentum_sgd}[kind]
     optimizer = make([weight], lr=learning_rate, weight_decay=weight_decay)
     average = EMAModel([weight], decay=ema_decay)
     for step in range(STEPS):
@@ -46,6 +50,7 @@ def run(kind, weight_decay, clip_norm, learning_rate=1e-2, ema_decay=0.9):
 
 def main():
     cases = [run("adamw", 0.01, 1.0), run("adam", 0.0, 0.0), run("adam", 0.1, 5.0)]
+    cases += [run("sgd", 0.0, 0.0, 1e-3), run("sgd", 0.1, 5.0, 1e-3)]
     path = pathlib.Path(__file__).parent / "fixtures" / "optimizer.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"torch": torch.__version__, "cases": cases}) + "\n")

@@ -1,0 +1,155 @@
+// `sonoforge hang DIR`: which rank holds the others up, and where.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <map>
+
+#include "core/error.h"
+#include "dist/recorder/diagnosis.h"
+#include "dist/recorder/rank_files.h"
+#include "launch/commands/commands.h"
+#include "launch/options/command_line.h"
+
+namespace fs = std::filesystem;
+
+namespace sono {
+namespace {
+
+constexpr int kExitStuck = 4;
+// Shorter waits are part of any run that is at work.
+constexpr double kPatienceSeconds = 2;
+// Statuses are written at least this often.
+constexpr double kFreshSeconds = 12;
+
+// Rank number to what is known of it.
+using Views = std::map<int, RankView>;
+
+// A recording at rest shows the moment when it was last written or copied.
+std::optional<RankView> read_kept(const fs::path& path) {
+  auto view = read_ring(path);
+  if (!view) return std::nullopt;
+  const auto time = std::chrono::file_clock::to_sys(fs::last_write_time(path));
+  view->seen =
+      std::max(std::chrono::duration<double>(time.time_since_epoch()).count(),
+               view->beat_time);
+  return view;
+}
+
+// The better of a rank's status and, where it can be read from here, its ring.
+std::optional<RankView> read_published(const fs::path& path) {
+  const auto status = read_status(path);
+  if (!status) return std::nullopt;
+  auto ring = read_ring(status->ring);
+  return ring && ring->job == status->job ? ring : status;
+}
+
+// Rings count for more than statuses: they hold the operations too.
+void add(Views& views, std::optional<RankView> view) {
+  if (!view) return;
+  auto [place, is_new] = views.insert({view->rank, *view});
+  if (!is_new && place->second.operations.empty()) place->second = *view;
+}
+
+std::map<std::string, Views> read_jobs(const fs::path& folder) {
+  std::map<std::string, Views> jobs;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const auto ending = entry.path().extension();
+    std::optional<RankView> view;
+    if (ending == ".ring") view = read_kept(entry.path());
+    if (ending == ".json") view = read_published(entry.path());
+    if (view) add(jobs[view->job], view);
+  }
+  return jobs;
+}
+
+// The job that was at work last; a folder of rings may hold several.
+Views newest_job(const std::map<std::string, Views>& jobs) {
+  const Views* newest = nullptr;
+  double time = 0;
+  for (const auto& [name, views] : jobs) {
+    for (const auto& [rank, view] : views) {
+      if (newest != nullptr && view.beat_time <= time) continue;
+      newest = &views;
+      time = view.beat_time;
+    }
+  }
+  return newest == nullptr ? Views() : *newest;
+}
+
+std::vector<std::optional<RankView>> by_rank(const Views& views) {
+  std::size_t count = 0;
+  for (const auto& [rank, view] : views) {
+    count = std::max({count, static_cast<std::size_t>(view.world_size),
+                      static_cast<std::size_t>(rank) + 1});
+  }
+  std::vector<std::optional<RankView>> ranks(count);
+  for (const auto& [rank, view] : views) {
+    ranks[static_cast<std::size_t>(rank)] = view;
+  }
+  return ranks;
+}
+
+bool at_work(const std::vector<std::optional<RankView>>& ranks) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const double seconds = std::chrono::duration<double>(now).count();
+  return std::any_of(ranks.begin(), ranks.end(), [&](const auto& view) {
+    return view && view->end == RingEnd::kRunning &&
+           (view->process == "running" ||
+            (view->process.empty() && seconds - view->seen < kFreshSeconds));
+  });
+}
+
+// One line a rank: what it did last.
+void print_ranks(const std::vector<std::optional<RankView>>& ranks) {
+  for (std::size_t r = 0; r < ranks.size(); ++r) {
+    if (!ranks[r]) {
+      std::printf("rank %zu: no recording\n", r);
+      continue;
+    }
+    const RankView& view = *ranks[r];
+    std::printf("%s: phase %s of step %lld", rank_text(view).c_str(),
+                std::string(phase_name(view.phase)).c_str(),
+                static_cast<long long>(view.step));
+    for (const auto& [group, operation] : view.last) {
+      std::printf(", %s %s (number %llu of group %s)",
+                  operation.done ? "done with" : "in", operation.name.c_str(),
+                  static_cast<unsigned long long>(operation.sequence),
+                  group.c_str());
+    }
+    std::printf("\n");
+  }
+}
+
+}  // namespace
+
+int hang_command(const Arguments& args) {
+  std::string path;
+  CommandLine line(
+      "hang DIR",
+      "Says which rank holds the others up, in which operation and "
+      "phase, on which host,\nfrom the recordings of a run that "
+      "hangs or has ended. Ends with 4 when a rank is\nstuck and "
+      "with 0 when none is.");
+  line.argument("DIR", &path,
+                "a run's folder, or one that holds .ring files ($TMPDIR)");
+  if (!line.parse(args)) return 0;
+  if (!fs::is_directory(path)) throw DataError(path + ": no such folder");
+  const fs::path below = recorder_folder(path);
+  const auto ranks =
+      by_rank(newest_job(read_jobs(fs::is_directory(below) ? below : path)));
+  if (ranks.empty()) {
+    std::printf("%s: no stuck rank: no recordings there\n", path.c_str());
+    return 0;
+  }
+  print_ranks(ranks);
+  const Diagnosis diagnosis =
+      diagnose(ranks, std::nullopt, at_work(ranks) ? kPatienceSeconds : 0);
+  for (const std::string& text : diagnosis.lines) {
+    std::printf("%s\n", text.c_str());
+  }
+  if (diagnosis.culprits.empty()) std::printf("no stuck rank\n");
+  return diagnosis.culprits.empty() ? 0 : kExitStuck;
+}
+
+}  // namespace sono
