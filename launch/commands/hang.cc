@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "dist/recorder/diagnosis.h"
 #include "dist/recorder/rank_files.h"
+#include "dist/recorder/rank_text.h"
 #include "launch/commands/commands.h"
 #include "launch/options/command_line.h"
 
