@@ -139,9 +139,9 @@ int hang_command(const Arguments& args) {
                 "a run's folder, or one that holds .ring files ($TMPDIR)");
   if (!line.parse(args)) return 0;
   if (!fs::is_directory(path)) throw DataError(path + ": no such folder");
-  const fs::path below = recorder_folder(path);
-  const auto ranks =
-      by_rank(newest_job(read_jobs(fs::is_directory(below) ? below : path)));
+  fs::path folder = recorder_folder(path);
+  if (!fs::is_directory(folder)) folder = path;
+  const auto ranks = by_rank(newest_job(read_jobs(folder)));
   if (ranks.empty()) {
     std::printf("%s: no stuck rank: no recordings there\n", path.c_str());
     return 0;
