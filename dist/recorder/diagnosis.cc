@@ -210,7 +210,7 @@ void add_waiters(const Ranks& ranks, Diagnosis& diagnosis) {
     const RecordedOperation* waiting = view ? view->waiting() : nullptr;
     if (waiting == nullptr) continue;
     diagnosis.lines.push_back(
-        rank_text(*view) + " waits in " + place_text(*waiting) + " since " +
+        rank_text(*view) + " waits in " + place_text(*waiting) + " for " +
         seconds_text(view->seen - waiting->begun) + ", " + phase_text(*view));
   }
 }
