@@ -210,6 +210,30 @@ void Communicator::barrier() {
            receive, "barrier", 1);
 }
 
+std::unique_ptr<Communicator> Communicator::split(int color,
+                                                  double deadline_seconds) {
+  SONO_CHECK(color >= 0, "color " << color);
+  std::vector<int> members;
+  int index = 0;
+  const auto colors = all_gather(at::full({1}, color, on(*this, at::kLong)));
+  for (int r = 0; r < world_size(); ++r) {
+    if (colors[r].item<std::int64_t>() != color) continue;
+    if (r == rank()) index = static_cast<int>(members.size());
+    members.push_back(r);
+  }
+  auto part = do_split(members, index, color, deadline_seconds);
+  if (recorder_ != nullptr) {
+    part->set_recorder(recorder_, "split " + std::to_string(color));
+  }
+  return part;
+}
+
+std::unique_ptr<Communicator> Communicator::do_split(
+    const std::vector<int>& /*members*/, int /*index*/, int /*color*/,
+    double /*deadline_seconds*/) {
+  throw Error("the " + std::string(backend()) + " backend cannot be split");
+}
+
 std::unique_ptr<Communicator> Communicator::duplicate(
     double /*deadline_seconds*/) {
   return nullptr;
