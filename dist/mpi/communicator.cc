@@ -211,6 +211,17 @@ class MpiCommunicator : public Communicator {
   }
 
  protected:
+  std::unique_ptr<Communicator> do_split(const std::vector<int>& /*members*/,
+                                         int index, int color,
+                                         double deadline_seconds) override {
+    MPI_Comm part = MPI_COMM_NULL;
+    check_mpi(MPI_Comm_split(comm_, color, index, &part), "MPI_Comm_split");
+    auto communicator =
+        std::make_unique<MpiCommunicator>(part, deadline_seconds);
+    MPI_Comm_free(&part);
+    return communicator;
+  }
+
   void do_exchange(const std::vector<at::Tensor>& send,
                    const std::vector<at::Tensor>& receive,
                    std::string_view operation) override {

@@ -84,6 +84,23 @@ TEST_P(CollectiveTest, BroadcastFromEveryRoot) {
   });
 }
 
+TEST_P(CollectiveTest, SplitGroupsWorkOnTheirOwn) {
+  run([](Communicator& comm) {
+    const int n = comm.world_size();
+    for (int round = 0; round < 2; ++round) {
+      const auto part = comm.split(comm.rank() % 2);
+      EXPECT_EQ(part->world_size(), (n + 1 - comm.rank() % 2) / 2);
+      EXPECT_EQ(part->rank(), comm.rank() / 2);
+      at::Tensor ranks = at::full({3}, comm.rank(), at::kLong);
+      part->all_reduce(ranks);
+      std::int64_t expected = 0;
+      for (int r = comm.rank() % 2; r < n; r += 2) expected += r;
+      EXPECT_TRUE(at::equal(ranks, at::full({3}, expected, at::kLong)));
+      comm.barrier();  // the whole group is still of use
+    }
+  });
+}
+
 TEST_P(CollectiveTest, TextTravels) {
   run([](Communicator& comm) {
     const std::string mine(comm.rank(), 'a');
