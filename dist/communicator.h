@@ -98,10 +98,14 @@ class Communicator {
  private:
   void check_tensors(const std::vector<at::Tensor>& tensors,
                      std::string_view operation) const;
+  // 1-D, `count` elements of `like`'s type, to be overwritten by the next call.
+  at::Tensor scratch(const at::Tensor& like, std::int64_t count);
+  static void add_in_order(const std::vector<at::Tensor>& pieces, int own);
   // Lengths that each rank will send here, given those sent from here.
   std::vector<std::int64_t> exchange_lengths(
       const std::vector<std::int64_t>& lengths, std::string_view operation);
 
+  at::Tensor scratch_;  // kept, since fresh memory costs more than the copy
   std::atomic<bool> hurry_ = true;
   std::atomic<bool> abandoned_ = false;
   FlightRecorder* recorder_ = nullptr;
