@@ -145,7 +145,8 @@ TEST_P(CollectiveTest, OneRanksErrorReachesAll) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Ranks, CollectiveTest, ::testing::Values(1, 2, 3, 5),
+INSTANTIATE_TEST_SUITE_P(Ranks, CollectiveTest,
+                         ::testing::ValuesIn(rank_counts({1, 2, 3, 5})),
                          ::testing::PrintToStringParamName());
 
 // Small whole numbers, so that sums are exact in bf16 too.
@@ -189,9 +190,9 @@ TEST_P(ExactSumTest, SumsAndCopiesAreExact) {
 
 INSTANTIATE_TEST_SUITE_P(
     RanksAndTypes, ExactSumTest,
-    ::testing::Combine(::testing::Values(1, 2, 3, 4, 5, 6, 7, 8),
-                       ::testing::Values(at::kFloat, at::kBFloat16,
-                                         at::kLong)));
+    ::testing::Combine(
+        ::testing::ValuesIn(rank_counts({1, 2, 3, 4, 5, 6, 7, 8})),
+        ::testing::Values(at::kFloat, at::kBFloat16, at::kLong)));
 
 TEST(LocalRanksTest, FailureOfOneEndsTheOthers) {
   if (under_mpi()) GTEST_SKIP() << "threads only";
