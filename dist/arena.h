@@ -7,7 +7,8 @@
 //
 // Sharding (ZeRO, Rajbhandari et al. 2020) is a matter of which ranges a rank
 // holds: stage 1 keeps the moments and the average for the ranges the rank owns
-// alone, stage 2 the gradient too. The values do not depend on it.
+// alone, stage 2 the gradient too, stage 3 the parameters as well (the model's
+// own are then the business of dist/parameter_units.h). No value depends on it.
 
 #include "dist/bucket_plan.h"
 #include "dist/flat_buffer.h"
@@ -18,7 +19,7 @@ namespace sono {
 struct ArenaOptions {
   bool with_ema = false;
   bool with_second_moment = true;  // SGD has none
-  int zero_stage = 0;              // 0 to 2
+  int zero_stage = 0;              // 0 to 3
   int rank = 0;
   int world_size = 1;
   BucketOptions buckets = {};
@@ -38,13 +39,15 @@ class Arena {
   const std::vector<Range>& owned() const { return owned_; }
 
   // Gaps between tensors are zero.
-  FlatBuffer params;      // whole
+  FlatBuffer params;      // whole; from stage 3 what is owned
   FlatBuffer grad;        // whole; from stage 2 what is owned
   FlatBuffer exp_avg;     // whole; from stage 1 what is owned
   FlatBuffer exp_avg_sq;  // likewise; undefined for SGD
   FlatBuffer ema;         // likewise; undefined without EMA
 
  private:
+  void take_over_parameters();
+
   ArenaOptions options_;
   NamedTensors parameters_;
   Layout layout_;

@@ -1,5 +1,5 @@
 #pragma once
-// After a sharded update (ZeRO stage 1 and up) each rank has new values for the
+// After a sharded update (ZeRO stages 1 and 2) each rank has new values for the
 // parameters it owns; this gives them to everybody.
 
 #include "dist/arena.h"
@@ -7,7 +7,8 @@
 
 namespace sono {
 
-// Nothing to do without sharding. All ranks must call.
+// Stages 1 and 2; nothing to do in the others, where no rank lacks a parameter
+// or ParameterUnits fetches them. All ranks must call.
 void gather_parameters(Communicator& comm, Arena& arena);
 
 }  // namespace sono

@@ -28,6 +28,10 @@ NamedTensors DiffusionTask::parameters() {
   return model_.unet().named_parameters();
 }
 
+std::vector<const Module*> DiffusionTask::blocks() {
+  return model_.unet().blocks();
+}
+
 DiffusionExample DiffusionTask::example(std::uint64_t sample) const {
   const auto count = static_cast<std::uint64_t>(examples_.count);
   const std::uint64_t index = permuted_index(

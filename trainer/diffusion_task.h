@@ -46,6 +46,7 @@ class DiffusionTask : public Task {
                 const DiffusionTaskConfig& config);
 
   NamedTensors parameters() override;
+  std::vector<const Module*> blocks() override;
   // Weighted mean squared error a sample, summed, over batch_size.
   at::Tensor loss(std::int64_t step, std::int64_t begin,
                   std::int64_t end) override;

@@ -18,7 +18,7 @@ void DistConfig::validate() const {
     throw ConfigError("option dist.wire = " + wire +
                       " needs dist.reduce = fast: exact sums are sent as fp32");
   }
-  check_range("dist.zero_stage", zero_stage, 0, 2);
+  check_range("dist.zero_stage", zero_stage, 0, 3);
   check_range("dist.bucket_mb", bucket_mb, 0.25, 65536);
   check_range("dist.first_bucket_mb", first_bucket_mb, 0.25, 65536);
 }
@@ -27,7 +27,6 @@ ReducerOptions DistConfig::reducer_options(int lanes) const {
   ReducerOptions options;
   options.exact = reduce == "exact";
   options.lanes = lanes;
-  options.overlap = overlap;
   options.bf16_wire = wire == "bf16";
   return options;
 }
@@ -42,14 +41,19 @@ void describe(OptionTable& table, DistConfig& config) {
             "exact: the same bits on any number of ranks; fast: any order");
   table.add("dist.wire", &config.wire, OptionKind::kResult,
             "gradients between ranks as fp32, or bf16 (fast only)");
-  table.add("dist.zero_stage", &config.zero_stage, kSpeed,
-            "shard over ranks: 0 nothing, 1 optimiser state, 2 gradients too");
+  table.add(
+      "dist.zero_stage", &config.zero_stage, kSpeed,
+      "shard over ranks: 0 nothing, 1 optimiser state, 2 gradients too, 3 "
+      "parameters too, gathered block by block");
   table.add("dist.bucket_mb", &config.bucket_mb, kSpeed,
             "gradient sent at once, MiB");
   table.add("dist.first_bucket_mb", &config.first_bucket_mb, kSpeed,
             "the first part of it, which backward finishes first, MiB");
   table.add("dist.overlap", &config.overlap, kSpeed,
             "send gradients while backward runs, on a second thread");
+  table.add("dist.recompute", &config.recompute, kSpeed,
+            "run blocks again in backward instead of keeping activations; "
+            "zero_stage 3 does so anyway");
 }
 
 }  // namespace sono

@@ -4,8 +4,10 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "dist/layout.h"
+#include "models/nn/module.h"
 
 namespace sono {
 
@@ -16,6 +18,11 @@ class Task {
   // The trainable parameters in registration order: fp32 leaves that require
   // grad, on one device. The loop replaces their storage, never the tensors.
   virtual NamedTensors parameters() = 0;
+
+  // The blocks of the network that may be recomputed in backward, and whose
+  // parameters may come and go (models/nn/recompute.h); all of their parameters
+  // are among the above.
+  virtual std::vector<const Module*> blocks() { return {}; }
 
   // The loss, with its graph, of the samples at positions [begin, end) of the
   // global batch of `step` (0 is the first): a scalar, summed over these

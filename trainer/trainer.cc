@@ -17,6 +17,7 @@
 #include "dist/parameter_gather.h"
 #include "dist/recorder/flight_recorder.h"
 #include "dist/reducer/gradient_reducer.h"
+#include "trainer/block_parameters.h"
 #include "trainer/learning_rate.h"
 #include "trainer/step_log.h"
 #include "trainer/step_times.h"
@@ -47,6 +48,31 @@ ArenaOptions arena_options(const Communicator& comm,
   return options;
 }
 
+// Of values, not of memory: the same for every way of holding them.
+std::string hash_of(const NamedTensors& parameters) {
+  std::string hashes;
+  for (const auto& [name, tensor] : parameters) {
+    hashes += hash_of(tensor.detach().contiguous());
+  }
+  return sha256_hex(hashes);
+}
+
+// Fetching parameters is collective, so every rank must have samples in every
+// round.
+void check_stage_3(const Communicator& comm, const TrainConfig& config) {
+  if (config.dist.zero_stage < 3) return;
+  if (config.lanes % comm.world_size() == 0 &&
+      config.batch_size >= config.lanes) {
+    return;
+  }
+  throw ConfigError(
+      "option dist.zero_stage = 3 needs a number of lanes (" +
+      std::to_string(config.lanes) + ") that the ranks (" +
+      std::to_string(comm.world_size()) + ") divide, and a batch (" +
+      std::to_string(config.batch_size) +
+      ") of at least as many samples; take other ranks or lanes, or stage 2");
+}
+
 // One run of the loop; lives as long as `train`.
 class Loop {
  public:
@@ -56,28 +82,36 @@ class Loop {
         task_(task),
         config_(config),
         dir_(std::move(dir)),
+        initial_hash_(hash_of(task.parameters())),
         arena_(task.parameters(), arena_options(comm, config)),
+        queue_(comm, config.dist.overlap),
         reducer_(make_gradient_reducer(
-            comm, arena_, config.dist.reducer_options(config.lanes))),
+            queue_, arena_, config.dist.reducer_options(config.lanes))),
         optimizer_(optimizer_options(config)),
         rate_{config.learning_rate, config.schedule, config.warmup_steps,
               config.steps} {
     state_.seed = config.seed;
     state_.lanes = config.lanes;
     state_.config_hash = config_hash;
+    if (config.dist.zero_stage >= 3) {
+      blocks_ =
+          std::make_unique<BlockParameters>(queue_, arena_, task.blocks());
+    }
   }
 
   void log_prediction() const {
     const MemoryPlan plan =
         predict_memory(arena_.layout(), arena_options(comm_, config_),
-                       config_.dist.reducer_options(config_.lanes));
+                       config_.dist.reducer_options(config_.lanes),
+                       entries_of(task_.blocks(), arena_.parameters()));
     if (comm_.rank() == 0) log_info("each rank will hold " + plan.text());
   }
 
   void log_measurement() const {
     if (comm_.rank() != 0) return;
     const double resident = static_cast<double>(resident_bytes()) / 1e6;
-    log_info("rank 0 holds " + measure_memory(arena_, *reducer_).text() +
+    const ParameterUnits* units = blocks_ ? &blocks_->units() : nullptr;
+    log_info("rank 0 held " + measure_memory(arena_, *reducer_, units).text() +
              "; resident in all " + std::to_string(std::lround(resident)) +
              " MB");
   }
@@ -86,13 +120,14 @@ class Loop {
   bool done() const { return state_.step >= config_.steps; }
   TrainResult finish() {
     finish_save();
+    if (blocks_) blocks_->units().unshard();
     const auto checkpoint = dir_ / checkpoint_name(state_.step);
     remove_other_checkpoints(comm_, checkpoint);
     return {checkpoint, state_.loss, optimizer_.state.skipped};
   }
 
   void resume() {
-    check_same(comm_, "initial parameters", hash_of(arena_.params.data));
+    check_same(comm_, "initial parameters", initial_hash_);
     const auto found = find_checkpoint(comm_, dir_, state_);
     if (!found) return;
     if (found->state.step > config_.steps) {
@@ -101,6 +136,7 @@ class Loop {
                         "; choose another output folder");
     }
     load_checkpoint(comm_, found->path, arena_);
+    if (blocks_) blocks_->units().refresh();
     state_ = found->state;
     optimizer_.state = state_.optimizer;
     if (comm_.rank() == 0) {
@@ -143,6 +179,7 @@ class Loop {
     const PhaseMark update(comm_.recorder(), Phase::kOptimizer, state_.step);
     optimizer_.step(arena_, outcome.norm, outcome.learning_rate, outcome.loss);
     gather_parameters(comm_, arena_);
+    if (blocks_) blocks_->units().refresh();
     times_.mark(StepTimes::kUpdate);
     state_.loss = outcome.loss;
     ++state_.step;
@@ -153,9 +190,12 @@ class Loop {
   void run_piece(const LaneSamples& samples) {
     const PhaseMark forward(comm_.recorder(), Phase::kForward, state_.step);
     reducer_->begin_piece();
+    if (blocks_) blocks_->units().begin_pass();
     double value = 0;
     if (samples.size() > 0) {
       at::AutoGradMode with_grad(true);
+      std::optional<RecomputeScope> recompute;
+      if (blocks_ || config_.dist.recompute) recompute.emplace(blocks_.get());
       const at::Tensor loss =
           task_.loss(state_.step, samples.begin, samples.end);
       SONO_CHECK_EQ(loss.numel(), 1);
@@ -170,8 +210,11 @@ class Loop {
   Task& task_;
   const TrainConfig& config_;
   std::filesystem::path dir_;
+  std::string initial_hash_;
   Arena arena_;
+  CommQueue queue_;
   std::unique_ptr<GradientReducer> reducer_;
+  std::unique_ptr<BlockParameters> blocks_;  // stage 3 only
   Optimizer optimizer_;
   LearningRate rate_;
   CheckpointState state_;
@@ -185,6 +228,7 @@ TrainResult train(Communicator& comm, Task& task, const TrainConfig& config,
                   const std::string& config_hash,
                   const std::filesystem::path& dir, const StopSignal& stop,
                   JsonLines* log, const std::string& label) {
+  check_stage_3(comm, config);
   Loop loop(comm, task, config, config_hash, dir);
   loop.resume();
   if (loop.done()) return loop.finish();

@@ -173,6 +173,7 @@ class NcclCommunicator : public Communicator {
       check_nccl(ncclCommGetAsyncError(comm_, &state), operation);
       check_nccl(state, operation);
       if (state == ncclSuccess && reached()) return;
+      if (abandoned()) throw CommError("abandoned");
       if (Clock::now() - start > deadline_) {
         throw CommError("rank " + std::to_string(rank_) + " of " +
                         std::to_string(world_size_) + " waited " +

@@ -6,10 +6,10 @@
 namespace sono {
 
 std::unique_ptr<GradientReducer> make_gradient_reducer(
-    Communicator& comm, Arena& arena, const ReducerOptions& options) {
+    CommQueue& queue, Arena& arena, const ReducerOptions& options) {
   return arena.zero_stage() >= 2
-             ? make_lane_by_lane_reducer(comm, arena, options)
-             : make_subtree_reducer(comm, arena, options);
+             ? make_lane_by_lane_reducer(queue, arena, options)
+             : make_subtree_reducer(queue, arena, options);
 }
 
 }  // namespace sono

@@ -27,6 +27,7 @@
 
 #include "dist/arena.h"
 #include "dist/communicator.h"
+#include "dist/reducer/comm_queue.h"
 
 namespace sono {
 
@@ -35,8 +36,6 @@ struct ReducerOptions {
   int lanes = 8;
   // Numbers summed over lanes with the gradient, such as the loss.
   int num_scalars = 1;
-  // Communicate on a second thread while backward runs.
-  bool overlap = true;
   // Send gradients as bf16; `fast` only.
   bool bf16_wire = false;
 };
@@ -80,9 +79,9 @@ class GradientReducer {
   virtual std::int64_t lane_buffer_bytes() const { return 0; }
 };
 
-// `arena` and `comm` must outlive the reducer, which alone uses `comm` between
-// begin_piece() and finish().
+// `queue` and `arena` must outlive the reducer. Between begin_piece() and
+// finish() communication goes through `queue` alone.
 std::unique_ptr<GradientReducer> make_gradient_reducer(
-    Communicator& comm, Arena& arena, const ReducerOptions& options);
+    CommQueue& queue, Arena& arena, const ReducerOptions& options);
 
 }  // namespace sono

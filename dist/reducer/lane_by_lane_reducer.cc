@@ -12,15 +12,17 @@ namespace {
 
 class LaneByLaneReducer : public ReducerBase {
  public:
-  LaneByLaneReducer(Communicator& comm, Arena& arena,
+  LaneByLaneReducer(CommQueue& queue, Arena& arena,
                     const ReducerOptions& options)
-      : ReducerBase(comm, arena, options, /*strided=*/true),
+      : ReducerBase(queue, arena, options, /*strided=*/true),
         staging_(arena.plan().buckets().size()) {
     for (const auto& [name, tensor] : arena.parameters()) {
       tensor.mutable_grad() = at::Tensor();
     }
     on_step_end();
   }
+
+  ~LaneByLaneReducer() override { stop(); }
 
   void begin_piece() override { tracker_.start(/*idle=*/false); }
 
@@ -42,7 +44,7 @@ class LaneByLaneReducer : public ReducerBase {
   }
 
   void on_bucket(std::size_t b) override {
-    communicate([this, b, round = piece(), bucket = take_staged(b, piece())] {
+    queue_.post([this, b, round = piece(), bucket = take_staged(b, piece())] {
       reduce_bucket(b, round, bucket);
     });
   }
@@ -121,8 +123,8 @@ class LaneByLaneReducer : public ReducerBase {
 }  // namespace
 
 std::unique_ptr<GradientReducer> make_lane_by_lane_reducer(
-    Communicator& comm, Arena& arena, const ReducerOptions& options) {
-  return std::make_unique<LaneByLaneReducer>(comm, arena, options);
+    CommQueue& queue, Arena& arena, const ReducerOptions& options) {
+  return std::make_unique<LaneByLaneReducer>(queue, arena, options);
 }
 
 }  // namespace sono

@@ -12,6 +12,6 @@ namespace sono {
 // Holds buckets that are under way, and up to log2(V) + 1 nodes of what this
 // rank owns.
 std::unique_ptr<GradientReducer> make_lane_by_lane_reducer(
-    Communicator& comm, Arena& arena, const ReducerOptions& options);
+    CommQueue& queue, Arena& arena, const ReducerOptions& options);
 
 }  // namespace sono

@@ -21,15 +21,16 @@ at::Tensor slice(const at::Tensor& flat, Range range, std::int64_t origin) {
   return flat.narrow(0, range.begin - origin, range.size());
 }
 
-ReducerBase::ReducerBase(Communicator& comm, Arena& arena,
+ReducerBase::ReducerBase(CommQueue& queue, Arena& arena,
                          const ReducerOptions& options, bool strided)
-    : comm_(comm),
+    : queue_(queue),
+      comm_(queue.comm()),
       arena_(arena),
       options_(options),
-      split_(num_lanes(comm, options), comm.world_size(), strided),
+      split_(num_lanes(comm_, options), comm_.world_size(), strided),
       tracker_(arena.plan(), arena.layout().entries().size(),
                [this](std::size_t b) { on_bucket(b); }),
-      lanes_(split_.lanes_of(comm.rank())),
+      lanes_(split_.lanes_of(comm_.rank())),
       num_pieces_(strided ? split_.rounds() : static_cast<int>(lanes_.size())),
       hooks_(arena.parameters(), [this](std::size_t i) {
         guarded([&] {
@@ -40,9 +41,6 @@ ReducerBase::ReducerBase(Communicator& comm, Arena& arena,
   SONO_CHECK(options.lanes >= 1, "a batch needs at least one lane");
   SONO_CHECK(!(options.exact && options.bf16_wire),
              "exact sums are not sent as bf16");
-  if (options.overlap && comm.world_size() > 1) {
-    thread_ = std::make_unique<CommThread>(comm);
-  }
 }
 
 std::vector<LaneSamples> ReducerBase::pieces(std::int64_t batch_size) const {
@@ -53,14 +51,6 @@ std::vector<LaneSamples> ReducerBase::pieces(std::int64_t batch_size) const {
   }
   pieces.resize(num_pieces_);  // rounds in which only other ranks have a lane
   return pieces;
-}
-
-void ReducerBase::communicate(std::function<void()> job) {
-  if (thread_) {
-    thread_->post(std::move(job));
-  } else {
-    job();
-  }
 }
 
 void ReducerBase::guarded(const std::function<void()>& work) {
@@ -104,11 +94,11 @@ StepSums ReducerBase::finish(const RankReport& report) {
   StepSums sums;
   const StepStatus status{report, std::exchange(lane_scalars_, {}),
                           tracker_.seen()};
-  communicate([&] {
+  queue_.post([&] {
     sums = exchange_status(comm_, arena_.layout(), split_, options_.num_scalars,
                            status);
   });
-  if (thread_) thread_->wait();
+  queue_.wait();
   tracker_.clear_seen();
   piece_ = 0;
   on_step_end();

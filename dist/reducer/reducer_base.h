@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "dist/reducer/bucket_tracker.h"
-#include "dist/reducer/comm_thread.h"
+#include "dist/reducer/comm_queue.h"
 #include "dist/reducer/gradient_hooks.h"
 #include "dist/reducer/gradient_reducer.h"
 #include "dist/reducer/lane_split.h"
@@ -21,7 +21,7 @@ class ReducerBase : public GradientReducer {
   StepSums finish(const RankReport& report) override;
 
  protected:
-  ReducerBase(Communicator& comm, Arena& arena, const ReducerOptions& options,
+  ReducerBase(CommQueue& queue, Arena& arena, const ReducerOptions& options,
               bool strided);
 
   // Entry `i` of the layout has its gradient; on backward's thread.
@@ -33,8 +33,8 @@ class ReducerBase : public GradientReducer {
   // After the last communication of a step.
   virtual void on_step_end() = 0;
 
-  // Runs `job`, which communicates, in order: now, or on the other thread.
-  void communicate(std::function<void()> job);
+  // Before what jobs refer to goes: called first by every destructor.
+  void stop() { queue_.cancel(); }
   // Buckets that backward has not released.
   void release_rest();
   // Of this piece.
@@ -42,6 +42,7 @@ class ReducerBase : public GradientReducer {
   int num_pieces() const { return num_pieces_; }
   bool exact() const { return options_.exact; }
 
+  CommQueue& queue_;
   Communicator& comm_;
   Arena& arena_;
   const ReducerOptions options_;
@@ -59,7 +60,6 @@ class ReducerBase : public GradientReducer {
   int piece_ = 0;
   std::vector<double> lane_scalars_;
   std::exception_ptr error_;
-  std::unique_ptr<CommThread> thread_;
   GradientHooks hooks_;  // last: calls back from its making on
 };
 

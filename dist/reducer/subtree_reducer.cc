@@ -20,13 +20,12 @@ struct GradientBuffer {
 
 class SubtreeReducer : public ReducerBase {
  public:
-  SubtreeReducer(Communicator& comm, Arena& arena,
-                 const ReducerOptions& options)
-      : ReducerBase(comm, arena, options, /*strided=*/false),
+  SubtreeReducer(CommQueue& queue, Arena& arena, const ReducerOptions& options)
+      : ReducerBase(queue, arena, options, /*strided=*/false),
         tree_(split_.num_lanes()) {
     add_buffer(arena.grad.data);
     point_gradients(0);
-    for (int r = 0; r < comm.world_size(); ++r) {
+    for (int r = 0; r < comm_.world_size(); ++r) {
       structure_.push_back(nodes_of(r));
       num_slots_ = std::max(num_slots_, structure_.back().size());
     }
@@ -34,6 +33,7 @@ class SubtreeReducer : public ReducerBase {
   }
 
   ~SubtreeReducer() override {
+    stop();
     for (const auto& [name, tensor] : arena_.parameters()) {
       tensor.mutable_grad() = at::Tensor();
     }
@@ -57,7 +57,7 @@ class SubtreeReducer : public ReducerBase {
 
   void on_bucket(std::size_t b) override {
     if (piece() + 1 < num_pieces()) return;
-    communicate([this, b] { reduce_bucket(b); });
+    queue_.post([this, b] { reduce_bucket(b); });
   }
 
   // Merges of the last piece are done bucket by bucket, those of the others
@@ -281,8 +281,8 @@ int num_gradient_buffers(const ReducerOptions& options, int world_size,
 }
 
 std::unique_ptr<GradientReducer> make_subtree_reducer(
-    Communicator& comm, Arena& arena, const ReducerOptions& options) {
-  return std::make_unique<SubtreeReducer>(comm, arena, options);
+    CommQueue& queue, Arena& arena, const ReducerOptions& options) {
+  return std::make_unique<SubtreeReducer>(queue, arena, options);
 }
 
 }  // namespace sono

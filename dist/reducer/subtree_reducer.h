@@ -11,7 +11,7 @@ namespace sono {
 // Needs at most log2(V/N) + 1 whole gradient buffers, arena.grad among them,
 // for a power of two V/N.
 std::unique_ptr<GradientReducer> make_subtree_reducer(
-    Communicator& comm, Arena& arena, const ReducerOptions& options);
+    CommQueue& queue, Arena& arena, const ReducerOptions& options);
 
 // How many whole gradient buffers `rank` will need, arena.grad among them.
 int num_gradient_buffers(const ReducerOptions& options, int world_size,

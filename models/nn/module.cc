@@ -51,6 +51,14 @@ NamedTensors Module::named_parameters() const {
   return all;
 }
 
+std::vector<const Module*> Module::blocks() const {
+  std::vector<const Module*> all;
+  visit("", [&](const std::string&, const Module& module) {
+    if (module.is_block()) all.push_back(&module);
+  });
+  return all;
+}
+
 NamedTensors Module::named_buffers() const {
   NamedTensors all;
   visit("", [&](const std::string& prefix, const Module& module) {

@@ -49,8 +49,12 @@ class Module {
   // Parameters and buffers by name; the tensors share storage with the module.
   StateDict state() const;
   void requires_grad(bool value);
+  // The modules of this tree that run as one block (models/nn/recompute.h), in
+  // registration order.
+  std::vector<const Module*> blocks() const;
 
  protected:
+  virtual bool is_block() const { return false; }
   // Creates an fp32 parameter; keep the returned handle as a member.
   at::Tensor add_parameter(const std::string& name, at::IntArrayRef shape,
                            Initializer initializer = {});

@@ -1,5 +1,7 @@
 #include "models/unet/attention_block.h"
 
+#include "models/nn/recompute.h"
+
 namespace sono {
 
 AttentionBlock::AttentionBlock(const AttentionBlockOptions& o)
@@ -17,6 +19,11 @@ AttentionBlock::AttentionBlock(const AttentionBlockOptions& o)
 }
 
 at::Tensor AttentionBlock::operator()(const at::Tensor& x) const {
+  return run_block(*this, {x},
+                   [this](const auto& inputs) { return forward(inputs[0]); });
+}
+
+at::Tensor AttentionBlock::forward(const at::Tensor& x) const {
   const std::int64_t batch = x.size(0), channels = x.size(1);
   const auto heads_first = [&](const at::Tensor& tokens) {
     return tokens.reshape({batch, -1, heads_, channels / heads_})

@@ -19,7 +19,12 @@ class AttentionBlock : public Module {
   // [B, C, H, W] -> [B, C, H, W]
   at::Tensor operator()(const at::Tensor& x) const;
 
+ protected:
+  bool is_block() const override { return true; }
+
  private:
+  at::Tensor forward(const at::Tensor& x) const;
+
   GroupNorm group_norm_;
   Linear to_q_, to_k_, to_v_, to_out_;
   std::int64_t heads_;

@@ -1,5 +1,7 @@
 #include "models/unet/resnet_block.h"
 
+#include "models/nn/recompute.h"
+
 namespace sono {
 
 ResnetBlock::ResnetBlock(const ResnetBlockOptions& o)
@@ -22,6 +24,13 @@ ResnetBlock::ResnetBlock(const ResnetBlockOptions& o)
 
 at::Tensor ResnetBlock::operator()(const at::Tensor& x,
                                    const at::Tensor& activated_time) const {
+  return run_block(*this, {x, activated_time}, [this](const auto& inputs) {
+    return forward(inputs[0], inputs[1]);
+  });
+}
+
+at::Tensor ResnetBlock::forward(const at::Tensor& x,
+                                const at::Tensor& activated_time) const {
   at::Tensor h = conv1_(at::silu(norm1_(x)));
   h = h + time_emb_proj_(activated_time).unsqueeze(-1).unsqueeze(-1);
   h = conv2_(at::silu(norm2_(h)));

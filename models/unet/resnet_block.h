@@ -25,7 +25,13 @@ class ResnetBlock : public Module {
   at::Tensor operator()(const at::Tensor& x,
                         const at::Tensor& activated_time) const;
 
+ protected:
+  bool is_block() const override { return true; }
+
  private:
+  at::Tensor forward(const at::Tensor& x,
+                     const at::Tensor& activated_time) const;
+
   GroupNorm norm1_;
   Conv2d conv1_;
   Linear time_emb_proj_;

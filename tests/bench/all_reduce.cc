@@ -1,5 +1,6 @@
 // Bus bandwidth of an all-reduce in nccl-tests' terms, 2 (N - 1) / N * bytes /
-// time: ours, raw MPI_Allreduce and Gloo in turn.
+// time: ours, ours by way of the communication thread, raw MPI_Allreduce and
+// Gloo in turn.
 //
 //   mpirun -n 2 all_reduce [ROUNDS]
 
@@ -10,6 +11,7 @@
 #include <functional>
 
 #include "core/check.h"
+#include "dist/reducer/comm_thread.h"
 #include "tests/bench/gloo_group.h"
 #include "tests/bench/samples.h"
 
@@ -75,8 +77,15 @@ void measure(Communicator& comm, const Size& size, int rounds,
 
 void run(Communicator& comm, int rounds) {
   const GlooGroup gloo(comm);
+  CommThread thread(comm);
   const std::vector<Side> sides = {
       {"ours", [&](at::Tensor tensor) { comm.all_reduce(tensor); }, {}},
+      {"ours_thread",
+       [&](at::Tensor tensor) {
+         thread.post([&] { comm.all_reduce(tensor); });
+         thread.wait();
+       },
+       {}},
       {"mpi", &mpi_all_reduce, {}},
       {"gloo", [&](at::Tensor tensor) { gloo.all_reduce(tensor); }, {}}};
   for (const Size& size : kSizes) measure(comm, size, rounds, sides);

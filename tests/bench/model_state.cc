@@ -6,12 +6,11 @@
 
 #include <c10/core/Allocator.h>
 #include <c10/util/ThreadLocalDebugInfo.h>
-#include <unistd.h>
 
-#include <fstream>
 #include <memory>
 
 #include "dist/arena.h"
+#include "dist/memory_plan.h"
 #include "tests/bench/samples.h"
 #include "tests/bench/workloads.h"
 
@@ -20,15 +19,6 @@ namespace {
 
 constexpr int kLastStage = 2;
 const std::vector<std::int64_t> kWidths{128, 256, 384, 512};
-
-// Resident bytes of this process (proc(5), statm).
-double resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::int64_t pages = 0;
-  statm >> pages >> pages;
-  return static_cast<double>(pages) *
-         static_cast<double>(::sysconf(_SC_PAGESIZE));
-}
 
 double held_bytes(const Arena& arena) {
   std::size_t bytes = 0;
@@ -83,7 +73,7 @@ void measure_activations(Communicator& comm) {
 
 void measure(Communicator& comm, int stage) {
   const int n = comm.world_size();
-  const double before = resident_bytes();
+  const std::int64_t before = resident_bytes();
   UNet unet(unet_of_widths(kWidths));
   unet.initialize(1);
   unet.requires_grad(true);
@@ -100,7 +90,7 @@ void measure(Communicator& comm, int stage) {
                0});
   print(comm, {prefix + "/resident",
                "bytes",
-               {largest(comm, resident_bytes() - before)},
+               {largest(comm, static_cast<double>(resident_bytes() - before))},
                0});
 }
 

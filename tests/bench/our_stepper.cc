@@ -1,6 +1,8 @@
 #include "dist/arena.h"
-#include "dist/lane_reducer.h"
+#include "dist/gradient_norm.h"
 #include "dist/optimizer.h"
+#include "dist/parameter_gather.h"
+#include "dist/reducer/gradient_reducer.h"
 #include "tests/bench/stepper.h"
 
 namespace sono::bench {
@@ -10,34 +12,37 @@ class OurStepper : public Stepper {
  public:
   OurStepper(Communicator& comm, Workload& workload,
              const StepperOptions& options)
-      : workload_(workload),
+      : comm_(comm),
+        workload_(workload),
         options_(options),
-        arena_(workload.parameters(), {}),
-        reducer_(comm, arena_.layout(), options.lanes, /*num_scalars=*/1,
-                 arena_.params.data.device()),
+        arena_(workload.parameters(),
+               {.rank = comm.rank(), .world_size = comm.world_size()}),
+        reducer_(make_gradient_reducer(
+            comm, arena_, {.exact = options.exact, .lanes = options.lanes})),
         optimizer_({.weight_decay = options.weight_decay,
                     .clip_norm = options.clip_norm}) {}
 
   void step() override {
-    const auto [first, last] = reducer_.lanes();
-    for (int lane = first; lane < last; ++lane) {
-      const at::Tensor loss = workload_.loss(
-          0, split_point(workload_.batch_size(), options_.lanes, lane),
-          split_point(workload_.batch_size(), options_.lanes, lane + 1));
+    for (const auto& samples : reducer_->pieces(workload_.batch_size())) {
+      reducer_->begin_piece();
+      const at::Tensor loss = workload_.loss(0, samples.begin, samples.end);
       loss.backward();
-      reducer_.add_lane(arena_.take_gradients(), {loss.item<double>()});
+      reducer_->end_piece({loss.item<double>()});
     }
-    loss_ = reducer_.finish(arena_.grad.data, /*vote=*/false).scalars[0];
-    optimizer_.step(arena_, options_.learning_rate, loss_);
+    loss_ = reducer_->finish({}).scalars[0];
+    const double norm = gradient_norm(comm_, arena_);
+    optimizer_.step(arena_, norm, options_.learning_rate, loss_);
+    gather_parameters(comm_, arena_);
   }
 
   double loss() override { return loss_; }
 
  private:
+  Communicator& comm_;
   Workload& workload_;
   StepperOptions options_;
   Arena arena_;
-  LaneReducer reducer_;
+  std::unique_ptr<GradientReducer> reducer_;
   Optimizer optimizer_;
   double loss_ = 0;
 };

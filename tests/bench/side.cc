@@ -10,9 +10,10 @@ namespace {
 std::unique_ptr<Stepper> make_stepper(Communicator& comm,
                                       const std::string& kind,
                                       Workload& workload,
-                                      const StepperOptions& options) {
-  check_choice("SIDE", kind, {"exact", "c10d"});
+                                      StepperOptions options) {
+  check_choice("SIDE", kind, {"exact", "fast", "c10d"});
   if (kind == "c10d") return make_ddp_stepper(comm, workload, options);
+  options.exact = kind == "exact";
   return make_our_stepper(comm, workload, options);
 }
 

@@ -18,9 +18,9 @@ struct Side {
   std::unique_ptr<Stepper> stepper;
 };
 
-// `name`: SIDE/LANES, where SIDE is exact (ours) or c10d (C++ DDP's reducer)
-// and LANES the micro-batches of the global batch. ConfigError for another
-// side, or fewer lanes than ranks. All ranks must call.
+// `name`: SIDE/LANES, where SIDE is exact or fast (both ours) or c10d (C++
+// DDP's reducer) and LANES the micro-batches of the global batch. ConfigError
+// for another side, or fewer lanes than ranks. All ranks must call.
 Side make_side(Communicator& comm, const std::string& workload,
                const std::string& name);
 

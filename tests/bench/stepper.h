@@ -24,6 +24,7 @@ class Stepper {
 // alone; it and the communicator must outlive the stepper.
 struct StepperOptions {
   int lanes = 4;
+  bool exact = true;  // ours: the tree of lanes, otherwise rank by rank
   double learning_rate = 1e-4;
   double weight_decay = 0.01;
   double clip_norm = 1.0;

@@ -150,8 +150,7 @@ TEST_P(ExactSumTest, SumsAndCopiesAreExact) {
       const int n = comm.world_size();
       const at::Tensor mine = pattern(size, comm.rank(), type);
       // Sum over ranks of (i % 5 + rank).
-      const at::Tensor expected =
-          pattern(size, 0, type) * n + n * (n - 1) / 2;
+      const at::Tensor expected = pattern(size, 0, type) * n + n * (n - 1) / 2;
       at::Tensor sum = mine.clone();
       comm.all_reduce(sum);
       EXPECT_TRUE(at::equal(sum, expected)) << size;

@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "dist/gradient_norm.h"
-#include "dist/reducer/comm_thread.h"
+#include "dist/reducer/comm_queue.h"
 #include "dist/reducer/lane_tree.h"
 #include "tests/dist/test_world.h"
 
@@ -129,8 +129,9 @@ TEST_P(ExactReducerTest, EqualsTheTreeBitForBit) {
   const at::Tensor expected = tree_sum(layout, param.lanes);
   run_world(param.ranks, [&](Communicator& comm) {
     Arena arena(make_parameters(), arena_options(comm, param.stage));
-    const auto reducer = make_gradient_reducer(
-        comm, arena, {.lanes = param.lanes, .overlap = param.overlap});
+    CommQueue queue(comm, param.overlap);
+    const auto reducer =
+        make_gradient_reducer(queue, arena, {.lanes = param.lanes});
     for (int step = 0; step < 2; ++step) {  // the second uses old buffers
       RankReport report;
       report.vote = comm.rank() == 0;
@@ -185,8 +186,9 @@ TEST(GradientReducerTest, TreeIsNotALeftFold) {
 double fast_error(Communicator& comm, int stage, bool bf16_wire) {
   constexpr int kLanes = 8;
   Arena arena(make_parameters(), arena_options(comm, stage));
+  CommQueue queue(comm, true);
   const auto reducer = make_gradient_reducer(
-      comm, arena, {.exact = false, .lanes = kLanes, .bf16_wire = bf16_wire});
+      queue, arena, {.exact = false, .lanes = kLanes, .bf16_wire = bf16_wire});
   run_step(*reducer, arena, kLanes, {});
   const at::Tensor expected = tree_sum(arena.layout(), kLanes);
   double error = 0;
@@ -221,8 +223,9 @@ TEST(FastReducerTest, Bf16OnTheWireLosesWhatBf16Loses) {
 TEST(FastReducerTest, MoreRanksThanLanesAllWork) {
   run_local_ranks(3, [](Communicator& comm) {
     Arena arena(make_parameters(), arena_options(comm, 0));
+    CommQueue queue(comm, true);
     const auto reducer =
-        make_gradient_reducer(comm, arena, {.exact = false, .lanes = 1});
+        make_gradient_reducer(queue, arena, {.exact = false, .lanes = 1});
     EXPECT_EQ(reducer->pieces(kBatch).size(), 1u);
     EXPECT_EQ(reducer->pieces(kBatch)[0].size(), kBatch / 3);
   });
@@ -231,8 +234,9 @@ TEST(FastReducerTest, MoreRanksThanLanesAllWork) {
 TEST(GradientReducerTest, GradientsStayViewsOfTheArena) {
   run_local_ranks(2, [](Communicator& comm) {
     Arena arena(make_parameters(), arena_options(comm, 0));
+    CommQueue queue(comm, true);
     const auto reducer =
-        make_gradient_reducer(comm, arena, {.exact = false, .lanes = 4});
+        make_gradient_reducer(queue, arena, {.exact = false, .lanes = 4});
     const auto* before = arena.parameters()[1].second.grad().const_data_ptr();
     for (int step = 0; step < 3; ++step) run_step(*reducer, arena, 4, {});
     EXPECT_EQ(arena.parameters()[1].second.grad().const_data_ptr(), before);
@@ -245,7 +249,8 @@ TEST(GradientReducerTest, ParameterWithoutGradientIsNamed) {
   for (const int stage : {0, 2}) {
     run_local_ranks(2, [&](Communicator& comm) {
       Arena arena(make_parameters(), arena_options(comm, stage));
-      const auto reducer = make_gradient_reducer(comm, arena, {.lanes = 4});
+      CommQueue queue(comm, true);
+      const auto reducer = make_gradient_reducer(queue, arena, {.lanes = 4});
       try {
         run_step(*reducer, arena, 4, {}, /*only=*/99);
         ADD_FAILURE() << "accepted";
@@ -260,25 +265,42 @@ TEST(GradientReducerTest, ParameterWithoutGradientIsNamed) {
 TEST(GradientReducerTest, GradientInOneLaneIsEnough) {
   run_local_ranks(2, [](Communicator& comm) {
     Arena arena(make_parameters(), arena_options(comm, 0));
-    const auto reducer = make_gradient_reducer(comm, arena, {.lanes = 4});
+    CommQueue queue(comm, true);
+    const auto reducer = make_gradient_reducer(queue, arena, {.lanes = 4});
     run_step(*reducer, arena, 4, {}, /*only=*/2);
     EXPECT_TRUE(at::equal(arena.layout().views(arena.grad.data)[2].second,
                           lane_gradient(2, 2)));
   });
 }
 
-TEST(CommThreadTest, ErrorOfAJobReachesTheWaiter) {
-  run_local_ranks(1, [](Communicator& comm) {
-    CommThread thread(comm);
+TEST(CommQueueTest, ErrorOfAJobReachesTheWaiter) {
+  run_local_ranks(2, [](Communicator& comm) {
+    CommQueue queue(comm, true);
     int later = 0;
-    thread.post([] { throw CommError("lost"); });
-    thread.post([&] { ++later; });
-    EXPECT_THROW(thread.wait(), CommError);
+    queue.post([] { throw CommError("lost"); });
+    queue.post([&] { ++later; });
+    EXPECT_THROW(queue.wait(), CommError);
     EXPECT_EQ(later, 0);
-    thread.post([&] { ++later; });
-    thread.wait();
+    const auto ticket = queue.post([&] { ++later; });
+    queue.wait_for(ticket);
     EXPECT_EQ(later, 1);
   });
+}
+
+TEST(CommQueueTest, ErrorBesideAJobUnderWayEndsBoth) {
+  // Rank 0 leaves while its job waits for a peer that never comes.
+  EXPECT_THROW(run_local_ranks(2,
+                               [](Communicator& comm) {
+                                 if (comm.rank() == 1) {
+                                   std::this_thread::sleep_for(
+                                       std::chrono::milliseconds(200));
+                                   return;
+                                 }
+                                 CommQueue queue(comm, true);
+                                 queue.post([&] { comm.barrier(); });
+                                 throw DataError("bad image");
+                               }),
+               DataError);
 }
 
 TEST(LayoutTest, TwoEqualNamesAreRefused) {

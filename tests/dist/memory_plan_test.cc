@@ -33,8 +33,8 @@ TEST(MemoryPlanTest, FourRanksHoldWhatTheFormulaSays) {
   const std::int64_t p = layout.size();
   ASSERT_EQ(p, kElements);
   const std::int64_t expected[] = {16 * p, 8 * p + 8 * p / 4,
-                                   4 * p + 12 * p / 4};
-  for (int stage = 0; stage <= 2; ++stage) {
+                                   4 * p + 12 * p / 4, 16 * p / 4};
+  for (int stage = 0; stage <= 3; ++stage) {
     for (int rank = 0; rank < 4; ++rank) {
       const MemoryPlan plan =
           predict_memory(layout, arena_options(stage, rank, 4), {.lanes = 8});
@@ -74,8 +74,9 @@ TEST(MemoryPlanTest, PredictionEqualsMeasurement) {
           const auto options = arena_options(stage, comm.rank(), ranks);
           Arena arena(make_parameters(), options);
           const ReducerOptions reducer_options = {.lanes = lanes};
+          CommQueue queue(comm, true);
           const auto reducer =
-              make_gradient_reducer(comm, arena, reducer_options);
+              make_gradient_reducer(queue, arena, reducer_options);
           run_one_step(arena, *reducer);
           const auto predicted =
               predict_memory(arena.layout(), options, reducer_options);

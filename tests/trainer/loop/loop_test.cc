@@ -13,6 +13,7 @@
 #include "core/random.h"
 #include "dist/checkpoint/manifest.h"
 #include "dist/checkpoint/verify.h"
+#include "models/unet/unet.h"
 #include "tests/dist/test_world.h"
 #include "trainer/learning_rate.h"
 #include "trainer/trainer.h"
@@ -163,6 +164,86 @@ TEST_F(LoopTest, SameBytesOnAnyNumberOfRanks) {
     });
     EXPECT_EQ(hash_of(newest(dir)), expected) << ranks << " ranks";
   }
+}
+
+// A small UNet, whose blocks can be recomputed and sharded.
+class UNetTask : public Task {
+ public:
+  UNetTask() : unet_(config()) {
+    unet_.initialize(5);
+    unet_.requires_grad(true);
+  }
+  NamedTensors parameters() override { return unet_.named_parameters(); }
+  std::vector<const Module*> blocks() override { return unet_.blocks(); }
+  at::Tensor loss(std::int64_t step, std::int64_t begin,
+                  std::int64_t end) override {
+    std::vector<at::Tensor> images;
+    for (std::int64_t i = begin; i < end; ++i) {
+      const auto sample = static_cast<std::uint64_t>(step * 100 + i);
+      images.push_back(random_tensor("image", sample, {2, 8, 8}));
+    }
+    const at::Tensor x = at::stack(images);
+    const at::Tensor t = at::arange(begin, end, at::kLong) * 50;
+    return (unet_(x, t) - x).square().sum() / 100.0;
+  }
+
+ private:
+  static UNetConfig config() {
+    UNetConfig config;
+    config.in_channels = config.out_channels = 2;
+    config.block_out_channels = {32, 64};
+    config.attention = {false, true};
+    config.norm_num_groups = 4;
+    return config;
+  }
+  UNet unet_;
+};
+
+// The hash of a run with these settings, and of the weights left in the task.
+std::string run_unet(const fs::path& dir, int ranks, const DistConfig& dist) {
+  TrainConfig config = small_config();
+  config.steps = 3;
+  config.dist = dist;
+  std::string weights;
+  run_local_ranks(ranks, [&](Communicator& comm) {
+    at::set_num_threads(1);
+    UNetTask task;
+    StopSignal stop;
+    train(comm, task, config, "abc", dir, stop, nullptr, "test");
+    if (comm.rank() > 0) return;
+    for (const auto& [name, tensor] : task.parameters()) {
+      const at::Tensor values = tensor.detach().contiguous();
+      weights += sha256_hex({static_cast<const char*>(values.const_data_ptr()),
+                             static_cast<std::size_t>(values.nbytes())});
+    }
+  });
+  return hash_of(newest(dir)) + weights;
+}
+
+TEST_F(LoopTest, EveryZeroStageAndRecomputingGiveTheSameBytes) {
+  const std::string expected = run_unet(root_ / "plain", 1, {});
+  for (int stage = 0; stage <= 3; ++stage) {
+    for (const int ranks : {2, 4}) {
+      DistConfig dist;
+      dist.zero_stage = stage;
+      dist.recompute = stage == 0;
+      dist.overlap = ranks == 2;
+      dist.first_bucket_mb = dist.bucket_mb = 0.5;
+      const auto dir = root_ / (std::to_string(stage) + std::to_string(ranks));
+      EXPECT_EQ(run_unet(dir, ranks, dist), expected)
+          << "stage " << stage << ", " << ranks << " ranks";
+    }
+  }
+}
+
+TEST_F(LoopTest, StageThreeRefusesRanksWithoutSamples) {
+  TrainConfig config = small_config();
+  config.dist.zero_stage = 3;
+  EXPECT_THROW(run_local_ranks(3,
+                               [&](Communicator& comm) {
+                                 train_small(comm, config, root_ / "three");
+                               }),
+               ConfigError);
 }
 
 TEST_F(LoopTest, AnotherSeedGivesOtherBytes) {
