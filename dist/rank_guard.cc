@@ -11,8 +11,8 @@
 #include <cstring>
 
 #include "core/error.h"
-#include "dist/recorder/diagnosis.h"
 #include "dist/recorder/rank_files.h"
+#include "dist/recorder/rank_text.h"
 
 namespace sono {
 namespace {

@@ -1,58 +1,16 @@
 #include "dist/recorder/diagnosis.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <map>
 #include <set>
 #include <utility>
+
+#include "dist/recorder/rank_text.h"
 
 namespace sono {
 namespace {
 
 using Ranks = std::vector<std::optional<RankView>>;
-
-std::string seconds_text(double seconds) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%.1f s", std::max(0.0, seconds));
-  return text;
-}
-
-std::string place_text(const RecordedOperation& operation) {
-  std::string text = operation.name + " (number " +
-                     std::to_string(operation.sequence) + " of group " +
-                     operation.group + ", " + std::to_string(operation.bytes) +
-                     " bytes";
-  if (operation.bucket >= 0) {
-    text += ", bucket " + std::to_string(operation.bucket);
-  }
-  return text + ")";
-}
-
-std::string phase_text(const RankView& view) {
-  std::string text = "phase " + std::string(phase_name(view.phase));
-  return text + " of step " + std::to_string(view.step);
-}
-
-// What a rank does now and for how long, with what is known of its process.
-std::string state_text(const RankView& view) {
-  std::string text;
-  if (view.end == RingEnd::kDone) {
-    text = "it has ended";
-  } else if (view.end == RingEnd::kFailed) {
-    text = "it has ended with an error";
-  } else {
-    text = "it has been in " + phase_text(view) + " for " +
-           seconds_text(view.seen - view.phase_since) + " and got on last " +
-           seconds_text(view.seen - view.progress_time) + " before";
-    if (const RecordedOperation* waiting = view.waiting()) {
-      text += ", waiting in " + place_text(*waiting);
-    }
-  }
-  if (view.process == "gone" || view.process == "stopped") {
-    text += "; its process is " + view.process;
-  }
-  return text;
-}
 
 // A place in the common sequence: group and number.
 using Place = std::pair<std::string, std::uint64_t>;
@@ -77,14 +35,6 @@ std::map<Deed, std::vector<int>> first_difference(const Ranks& ranks,
     return deeds;
   }
   return {};
-}
-
-std::string ranks_text(const std::vector<int>& ranks) {
-  std::string text = ranks.size() == 1 ? "rank" : "ranks";
-  for (std::size_t i = 0; i < ranks.size(); ++i) {
-    text += (i == 0 ? " " : ", ") + std::to_string(ranks[i]);
-  }
-  return text;
 }
 
 std::string deed_text(const Deed& deed) {
@@ -260,17 +210,12 @@ void add_waiters(const Ranks& ranks, Diagnosis& diagnosis) {
     const RecordedOperation* waiting = view ? view->waiting() : nullptr;
     if (waiting == nullptr) continue;
     diagnosis.lines.push_back(
-        rank_text(*view) + " waits in " + place_text(*waiting) + " since " +
+        rank_text(*view) + " waits in " + place_text(*waiting) + " for " +
         seconds_text(view->seen - waiting->begun) + ", " + phase_text(*view));
   }
 }
 
 }  // namespace
-
-std::string rank_text(const RankView& view) {
-  return "rank " + std::to_string(view.rank) + " on " + view.host + " (pid " +
-         std::to_string(view.pid) + ")";
-}
 
 Diagnosis diagnose(const std::vector<std::optional<RankView>>& ranks,
                    std::optional<int> stuck, double patience_seconds) {

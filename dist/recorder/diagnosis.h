@@ -29,7 +29,4 @@ Diagnosis diagnose(const std::vector<std::optional<RankView>>& ranks,
                    std::optional<int> stuck = std::nullopt,
                    double patience_seconds = 0);
 
-// "rank 3 on node7 (pid 4242)".
-std::string rank_text(const RankView& view);
-
 }  // namespace sono

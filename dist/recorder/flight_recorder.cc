@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <vector>
 
 #include "core/atomic_file.h"
@@ -267,13 +268,16 @@ PhaseMark::PhaseMark(FlightRecorder* recorder, Phase phase)
 PhaseMark::PhaseMark(FlightRecorder* recorder, Phase phase, std::int64_t step)
     : recorder_(recorder) {
   if (recorder_ == nullptr) return;
+  exceptions_ = std::uncaught_exceptions();
   phase_before_ = recorder_->phase();
   step_before_ = recorder_->step();
   recorder_->set_phase(phase, step);
 }
 
 PhaseMark::~PhaseMark() {
-  if (recorder_ != nullptr) recorder_->set_phase(phase_before_, step_before_);
+  if (recorder_ == nullptr) return;
+  if (std::uncaught_exceptions() > exceptions_) return;
+  recorder_->set_phase(phase_before_, step_before_);
 }
 
 }  // namespace sono

@@ -114,7 +114,8 @@ class FlightRecorder {
   std::filesystem::path shared_folder_;
 };
 
-// Sets a phase for the time of a scope, then the one before again.
+// Sets a phase for the time of a scope, then the one before again; one that an
+// exception leaves stays, to tell where it came from.
 class PhaseMark {
  public:
   PhaseMark(FlightRecorder* recorder, Phase phase);
@@ -125,6 +126,7 @@ class PhaseMark {
 
  private:
   FlightRecorder* recorder_;
+  int exceptions_ = 0;  // under way at the start
   Phase phase_before_ = Phase::kStage;
   std::int64_t step_before_ = 0;
 };

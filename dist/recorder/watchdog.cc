@@ -3,10 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <future>
 
 #include "dist/recorder/rank_files.h"
+#include "dist/recorder/rank_text.h"
 
 namespace sono {
 namespace {
@@ -43,12 +43,6 @@ void keep_recordings(const FlightRecorder& recorder,
     (void)keep_ring(ring_path(options.folder, options.job, rank),
                     recorder.shared_folder(), rank);
   }
-}
-
-std::string seconds_text(double seconds) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%.3g", seconds);
-  return text;
 }
 
 }  // namespace
@@ -88,8 +82,8 @@ void Watchdog::watch() {
     advance();
     if (is_stalled()) {
       const bool waits = recorder_.view().waiting() != nullptr;
-      const Stall stall = report(
-          "no progress for " + seconds_text(idle_seconds_) + " s", !waits);
+      const Stall stall =
+          report("no progress for " + seconds_text(idle_seconds_), !waits);
       if (!on_stall_) end_stalled_job(recorder_, stall);
       on_stall_(stall);
       return;

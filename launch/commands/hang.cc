@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "dist/recorder/diagnosis.h"
 #include "dist/recorder/rank_files.h"
+#include "dist/recorder/rank_text.h"
 #include "launch/commands/commands.h"
 #include "launch/options/command_line.h"
 
@@ -25,14 +26,17 @@ constexpr double kFreshSeconds = 12;
 // Rank number to what is known of it.
 using Views = std::map<int, RankView>;
 
-// A recording at rest shows the moment when it was last written or copied.
-std::optional<RankView> read_kept(const fs::path& path) {
+// A recording of a process that is gone, or a copy, shows the rank's last
+// moment: its watchdog's last beat.
+std::optional<RankView> read_recording(const fs::path& path) {
   auto view = read_ring(path);
   if (!view) return std::nullopt;
-  const auto time = std::chrono::file_clock::to_sys(fs::last_write_time(path));
-  view->seen =
-      std::max(std::chrono::duration<double>(time.time_since_epoch()).count(),
-               view->beat_time);
+  if (path == kept_ring_path(path.parent_path(), view->rank)) {
+    view->process.clear();
+    view->seen = view->beat_time;
+  } else if (view->process == "gone") {
+    view->seen = view->beat_time;
+  }
   return view;
 }
 
@@ -56,7 +60,7 @@ std::map<std::string, Views> read_jobs(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     const auto ending = entry.path().extension();
     std::optional<RankView> view;
-    if (ending == ".ring") view = read_kept(entry.path());
+    if (ending == ".ring") view = read_recording(entry.path());
     if (ending == ".json") view = read_published(entry.path());
     if (view) add(jobs[view->job], view);
   }
@@ -135,9 +139,9 @@ int hang_command(const Arguments& args) {
                 "a run's folder, or one that holds .ring files ($TMPDIR)");
   if (!line.parse(args)) return 0;
   if (!fs::is_directory(path)) throw DataError(path + ": no such folder");
-  const fs::path below = recorder_folder(path);
-  const auto ranks =
-      by_rank(newest_job(read_jobs(fs::is_directory(below) ? below : path)));
+  fs::path folder = recorder_folder(path);
+  if (!fs::is_directory(folder)) folder = path;
+  const auto ranks = by_rank(newest_job(read_jobs(folder)));
   if (ranks.empty()) {
     std::printf("%s: no stuck rank: no recordings there\n", path.c_str());
     return 0;

@@ -11,7 +11,7 @@
 #include <functional>
 
 #include "core/check.h"
-#include "dist/reducer/comm_thread.h"
+#include "dist/reducer/comm_queue.h"
 #include "tests/bench/gloo_group.h"
 #include "tests/bench/samples.h"
 
@@ -77,13 +77,13 @@ void measure(Communicator& comm, const Size& size, int rounds,
 
 void run(Communicator& comm, int rounds) {
   const GlooGroup gloo(comm);
-  CommThread thread(comm);
+  CommQueue queue(comm, /*threaded=*/true);
   const std::vector<Side> sides = {
       {"ours", [&](at::Tensor tensor) { comm.all_reduce(tensor); }, {}},
       {"ours_thread",
        [&](at::Tensor tensor) {
-         thread.post([&] { comm.all_reduce(tensor); });
-         thread.wait();
+         queue.post([&] { comm.all_reduce(tensor); });
+         queue.wait();
        },
        {}},
       {"mpi", &mpi_all_reduce, {}},

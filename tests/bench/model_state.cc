@@ -8,16 +8,18 @@
 #include <c10/util/ThreadLocalDebugInfo.h>
 
 #include <memory>
+#include <optional>
 
 #include "dist/arena.h"
 #include "dist/memory_plan.h"
 #include "tests/bench/samples.h"
 #include "tests/bench/workloads.h"
+#include "trainer/block_parameters.h"
 
 namespace sono::bench {
 namespace {
 
-constexpr int kLastStage = 2;
+constexpr int kLastStage = 3;
 const std::vector<std::int64_t> kWidths{128, 256, 384, 512};
 
 double held_bytes(const Arena& arena) {
@@ -77,9 +79,11 @@ void measure(Communicator& comm, int stage) {
   UNet unet(unet_of_widths(kWidths));
   unet.initialize(1);
   unet.requires_grad(true);
-  const Arena arena(
-      unet.named_parameters(),
-      {.zero_stage = stage, .rank = comm.rank(), .world_size = n});
+  Arena arena(unet.named_parameters(),
+              {.zero_stage = stage, .rank = comm.rank(), .world_size = n});
+  CommQueue queue(comm, /*threaded=*/false);
+  std::optional<BlockParameters> blocks;
+  if (stage == 3) blocks.emplace(queue, arena, unet.blocks());
   const std::string prefix = "memory/zero" + std::to_string(stage);
   const double held = held_bytes(arena);
   print(comm, {prefix + "/mean", "bytes", {total(comm, held) / n}, 0});
@@ -88,6 +92,10 @@ void measure(Communicator& comm, int stage) {
                "bytes",
                {theory_bytes(arena.parameters(), stage, n)},
                0});
+  if (blocks) {  // between blocks, outside of a step
+    const auto gathered = static_cast<double>(blocks->units().bytes());
+    print(comm, {prefix + "/gathered", "bytes", {gathered}, 0});
+  }
   print(comm, {prefix + "/resident",
                "bytes",
                {largest(comm, static_cast<double>(resident_bytes() - before))},

@@ -17,8 +17,9 @@ class OurStepper : public Stepper {
         options_(options),
         arena_(workload.parameters(),
                {.rank = comm.rank(), .world_size = comm.world_size()}),
+        queue_(comm, /*threaded=*/true),
         reducer_(make_gradient_reducer(
-            comm, arena_, {.exact = options.exact, .lanes = options.lanes})),
+            queue_, arena_, {.exact = options.exact, .lanes = options.lanes})),
         optimizer_({.weight_decay = options.weight_decay,
                     .clip_norm = options.clip_norm}) {}
 
@@ -42,6 +43,7 @@ class OurStepper : public Stepper {
   Workload& workload_;
   StepperOptions options_;
   Arena arena_;
+  CommQueue queue_;
   std::unique_ptr<GradientReducer> reducer_;
   Optimizer optimizer_;
   double loss_ = 0;

@@ -202,6 +202,19 @@ TEST(PhaseMarkTest, GivesTheOldPhaseBack) {
   const PhaseMark nowhere(nullptr, Phase::kForward);
 }
 
+TEST(PhaseMarkTest, StaysWhereAnExceptionCameFrom) {
+  const TemporaryFolder folder;
+  FlightRecorder recorder(recorder_options(folder.path(), 0));
+  const PhaseMark outer(&recorder, Phase::kStage, 1);
+  try {
+    const PhaseMark step(&recorder, Phase::kReduce, 5);
+    throw CommError("broken");
+  } catch (const CommError&) {
+    EXPECT_EQ(recorder.phase(), Phase::kReduce);
+    EXPECT_EQ(recorder.step(), 5);
+  }
+}
+
 TEST(PhaseTest, NamesAreReadBack) {
   for (int i = 0; i <= static_cast<int>(Phase::kEvaluate); ++i) {
     const auto phase = static_cast<Phase>(i);
