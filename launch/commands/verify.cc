@@ -1,11 +1,12 @@
 // `sonoforge verify PATH`: every file against its checksum; `--mend` removes
 // the damaged shards so that the run which made them makes them anew.
 
+#include "dist/checkpoint/verify.h"
+
 #include <cstdio>
 
 #include "core/error.h"
 #include "data/shards/reader.h"
-#include "dist/checkpoint/verify.h"
 #include "experiments/stage.h"
 #include "launch/commands/commands.h"
 #include "launch/commands/path_kind.h"

@@ -3,17 +3,13 @@
 // lost, and the bytes at the end are those of an undisturbed run. KILLS says
 // how often (12), SEED repeats a storm.
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <thread>
 
 #include "core/atomic_file.h"
 #include "core/error.h"
@@ -21,7 +17,7 @@
 #include "core/random.h"
 #include "dist/checkpoint/verify.h"
 #include "tests/dist/test_world.h"
-#include "tests/faults/storm_training.h"
+#include "tests/faults/storm_life.h"
 
 namespace sono {
 namespace {
@@ -37,109 +33,6 @@ int from_environment(const char* name, int otherwise) {
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
-
-struct LifePlan {
-  bool processes;  // under mpirun, else threads of one process
-  int ranks;
-  int zero_stage;
-};
-
-// One start of the training in `dir`, as a child of this process.
-class Life {
- public:
-  Life(const LifePlan& plan, const fs::path& root)
-      : plan_(plan), root_(root), pids_(root / "pids") {
-    fs::remove_all(pids_);
-    fs::create_directories(pids_);
-    child_ = ::fork();
-    if (child_ == 0) run_child();
-  }
-
-  // Kills what still runs after `seconds`; false when it had ended by itself.
-  bool kill_after(double seconds, Random& random) {
-    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
-    if (::waitpid(child_, &status_, WNOHANG) == child_) return false;
-    if (plan_.processes) {
-      // One rank alone, or all at once; mpirun ends the others.
-      std::vector<pid_t> ranks = rank_processes();
-      const bool all = ranks.empty() || random.below(2) == 0;
-      if (!all) ranks = {ranks[random.below(ranks.size())]};
-      for (const pid_t pid : ranks) ::kill(pid, SIGKILL);
-      if (all) ::kill(child_, SIGKILL);
-    } else {
-      ::kill(child_, SIGKILL);
-    }
-    wait();
-    return true;
-  }
-
-  // Until every process is gone; the exit code.
-  int wait() {
-    const auto start = Clock::now();
-    while (::waitpid(child_, &status_, WNOHANG) == 0) {
-      if (seconds_since(start) > 120) ::kill(child_, SIGKILL);
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    while (!rank_processes().empty() && seconds_since(start) < 120) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    EXPECT_TRUE(rank_processes().empty()) << "a rank outlived mpirun";
-    return exit_code();
-  }
-  int exit_code() const {
-    return WIFEXITED(status_) ? WEXITSTATUS(status_) : 128;
-  }
-
- private:
-  [[noreturn]] void run_child() {
-    const int log =
-        ::open((root_ / "log").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0666);
-    ::dup2(log, 1);
-    ::dup2(log, 2);
-    if (plan_.processes) run_processes();
-    try {
-      run_local_ranks(plan_.ranks, [&](Communicator& comm) {
-        train_storm(comm, root_ / "run", plan_.zero_stage);
-      });
-      ::_exit(0);
-    } catch (const std::exception& e) {
-      std::fprintf(stderr, "%s\n", e.what());
-      ::_exit(1);
-    }
-  }
-
-  // The same program under mpirun, in the test OneLifeUnderMpirun below.
-  [[noreturn]] void run_processes() {
-    ::setenv("STORM_ROOT", root_.c_str(), 1);
-    ::setenv("STORM_STAGE", std::to_string(plan_.zero_stage).c_str(), 1);
-    const std::string ranks = std::to_string(plan_.ranks);
-    const std::string program = fs::read_symlink("/proc/self/exe");
-    ::execlp("mpirun", "mpirun", "--oversubscribe", "--bind-to", "none", "-n",
-             ranks.c_str(), program.c_str(),
-             "--gtest_filter=StormLife.OneLifeUnderMpirun", nullptr);
-    ::_exit(127);
-  }
-
-  // Those of this life that still run.
-  std::vector<pid_t> rank_processes() const {
-    std::vector<pid_t> pids;
-    const fs::path self = fs::read_symlink("/proc/self/exe");
-    for (const auto& entry : fs::directory_iterator(pids_)) {
-      const std::string name = entry.path().filename();
-      std::error_code gone;
-      if (fs::read_symlink("/proc/" + name + "/exe", gone) == self) {
-        pids.push_back(std::stoi(name));
-      }
-    }
-    return pids;
-  }
-
-  LifePlan plan_;
-  fs::path root_;
-  fs::path pids_;
-  pid_t child_;
-  int status_ = 0;
-};
 
 // The names and SHA-256 of all files of a finished run.
 std::string bytes_of(const fs::path& run) {
@@ -229,7 +122,7 @@ TEST_F(CheckpointStormTest, NewestCheckpointIsWholeAndTheEndIsTheSame) {
   while (kills_ < wanted && !HasFailure()) {
     const LifePlan plan{random.below(3) == 0,
                         static_cast<int>(random.below(4)) + 1,
-                        static_cast<int>(random.below(3))};
+                        static_cast<int>(random.below(4))};
     Life life(plan, root_);
     if (life.kill_after(random.uniform(0, calm[plan.processes]), random)) {
       ++kills_;
@@ -252,12 +145,7 @@ TEST_F(CheckpointStormTest, NewestCheckpointIsWholeAndTheEndIsTheSame) {
 }
 
 TEST(StormLife, OneLifeUnderMpirun) {
-  const char* root = std::getenv("STORM_ROOT");
-  if (root == nullptr) GTEST_SKIP() << "started by the storm";
-  std::ofstream(fs::path(root) / "pids" / std::to_string(::getpid()));
-  const auto comm = make_mpi_communicator(mpi_session(), 60);
-  train_storm(*comm, fs::path(root) / "run",
-              from_environment("STORM_STAGE", 0));
+  if (!run_as_rank_of_a_life()) GTEST_SKIP() << "started by the storm";
 }
 
 }  // namespace
