@@ -170,20 +170,59 @@ at::Tensor Communicator::reduce_scatter(const at::Tensor& tensor) {
   return receive[0];
 }
 
-void Communicator::all_reduce(at::Tensor tensor) {
-  if (world_size() == 1) return;
-  at::NoGradGuard no_grad;
-  const int n = world_size();
-  const at::Tensor flat = tensor.view({-1});
-  const at::Tensor mine = reduce_scatter(flat);
-  std::vector<at::Tensor> receive;
-  for (int r = 0; r < n; ++r) {
-    const std::int64_t begin = split_point(flat.numel(), n, r);
-    receive.push_back(
-        flat.narrow(0, begin, split_point(flat.numel(), n, r + 1) - begin));
+at::Tensor Communicator::scratch(const at::Tensor& like, std::int64_t count) {
+  const auto bytes =
+      count * static_cast<std::int64_t>(at::elementSize(like.scalar_type()));
+  if (!scratch_.defined() || scratch_.numel() < bytes ||
+      scratch_.device() != like.device()) {
+    scratch_ = at::empty({bytes}, like.options().dtype(at::kByte));
   }
-  exchange(std::vector<at::Tensor>(n, mine), receive, "all_reduce",
-           flat.nbytes());
+  return scratch_.narrow(0, 0, bytes).view(like.scalar_type());
+}
+
+// Adds the pieces in rank order and leaves the sum in pieces[own].
+void Communicator::add_in_order(const std::vector<at::Tensor>& pieces,
+                                int own) {
+  at::Tensor sum = pieces[0];
+  for (std::size_t r = 1; r < pieces.size(); ++r) {
+    // The last addition writes to the own piece, which has been added by then
+    // or is being added.
+    at::Tensor target = r + 1 == pieces.size() ? pieces[own] : sum;
+    at::add_out(target, sum, pieces[r]);
+    sum = target;
+  }
+}
+
+void Communicator::all_reduce(at::Tensor tensor) {
+  const int n = world_size();
+  if (n == 1) return;
+  at::NoGradGuard no_grad;
+  const at::Tensor flat = tensor.view({-1});
+  const auto part = [&](int r) {
+    const std::int64_t begin = split_point(flat.numel(), n, r);
+    return flat.narrow(0, begin, split_point(flat.numel(), n, r + 1) - begin);
+  };
+  const at::Tensor own = part(rank());
+  const at::Tensor room = scratch(flat, own.numel() * (n - 1));
+  std::vector<at::Tensor> send(n), receive(n), pieces(n);
+  std::int64_t next = 0;
+  for (int r = 0; r < n; ++r) {
+    if (r == rank()) {
+      pieces[r] = own;
+      continue;
+    }
+    send[r] = part(r);
+    pieces[r] = receive[r] = room.narrow(0, next, own.numel());
+    next += own.numel();
+  }
+  exchange(send, receive, "all_reduce scatter");
+  add_in_order(pieces, rank());
+  for (int r = 0; r < n; ++r) {
+    if (r == rank()) continue;
+    receive[r] = send[r];
+    send[r] = own;
+  }
+  exchange(send, receive, "all_reduce gather");
 }
 
 void Communicator::broadcast(at::Tensor tensor, int root) {
@@ -208,6 +247,30 @@ void Communicator::barrier() {
   }
   exchange(std::vector<at::Tensor>(n, at::zeros({1}, on(*this, at::kByte))),
            receive, "barrier", 1);
+}
+
+std::unique_ptr<Communicator> Communicator::split(int color,
+                                                  double deadline_seconds) {
+  SONO_CHECK(color >= 0, "color " << color);
+  std::vector<int> members;
+  int index = 0;
+  const auto colors = all_gather(at::full({1}, color, on(*this, at::kLong)));
+  for (int r = 0; r < world_size(); ++r) {
+    if (colors[r].item<std::int64_t>() != color) continue;
+    if (r == rank()) index = static_cast<int>(members.size());
+    members.push_back(r);
+  }
+  auto part = do_split(members, index, color, deadline_seconds);
+  if (recorder_ != nullptr) {
+    part->set_recorder(recorder_, "split " + std::to_string(color));
+  }
+  return part;
+}
+
+std::unique_ptr<Communicator> Communicator::do_split(
+    const std::vector<int>& /*members*/, int /*index*/, int /*color*/,
+    double /*deadline_seconds*/) {
+  throw Error("the " + std::string(backend()) + " backend cannot be split");
 }
 
 std::unique_ptr<Communicator> Communicator::duplicate(

@@ -70,6 +70,11 @@ class Communicator {
   // is of no use afterwards. Any thread.
   virtual void abandon() { abandoned_ = true; }
 
+  // A communicator of the ranks that give the same `color` (0 or more), in
+  // their order here; used by the thread that uses this one, which must outlive
+  // it. All ranks must call.
+  std::unique_ptr<Communicator> split(int color, double deadline_seconds = 600);
+
   // A communicator of the same ranks for one other thread, which may use it
   // while this one is in use; its waits leave the core to others. Null where
   // the backend has none. This one must outlive it. All ranks must call.
@@ -84,14 +89,23 @@ class Communicator {
   virtual void do_exchange(const std::vector<at::Tensor>& send,
                            const std::vector<at::Tensor>& receive,
                            std::string_view operation) = 0;
+  // `members`: the ranks here that gave this color, ascending; this one is
+  // number `index` of them.
+  virtual std::unique_ptr<Communicator> do_split(
+      const std::vector<int>& members, int index, int color,
+      double deadline_seconds);
 
  private:
   void check_tensors(const std::vector<at::Tensor>& tensors,
                      std::string_view operation) const;
+  // 1-D, `count` elements of `like`'s type, to be overwritten by the next call.
+  at::Tensor scratch(const at::Tensor& like, std::int64_t count);
+  static void add_in_order(const std::vector<at::Tensor>& pieces, int own);
   // Lengths that each rank will send here, given those sent from here.
   std::vector<std::int64_t> exchange_lengths(
       const std::vector<std::int64_t>& lengths, std::string_view operation);
 
+  at::Tensor scratch_;  // kept, since fresh memory costs more than the copy
   std::atomic<bool> hurry_ = true;
   std::atomic<bool> abandoned_ = false;
   FlightRecorder* recorder_ = nullptr;

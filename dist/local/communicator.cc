@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstring>
 #include <exception>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -30,7 +31,7 @@ class LocalGroup {
         deadline_(deadline_seconds),
         posted_(size),
         met_(size),
-        duplicated_(size),
+        made_(size),
         left_(size, false) {}
 
   int size() const { return size_; }
@@ -69,15 +70,14 @@ class LocalGroup {
                     std::to_string(gone(mine)) + " has already ended");
   }
 
-  // The rank's next duplicate; the ranks' n-th ones are the same group.
-  std::shared_ptr<LocalGroup> duplicate(int rank, double deadline_seconds) {
+  // The group of `size` ranks of one color that `rank` makes next; for ranks of
+  // that color the n-th ones are the same.
+  std::shared_ptr<LocalGroup> subgroup(int rank, int color, int size,
+                                       double deadline_seconds) {
     const std::lock_guard lock(mutex_);
-    const std::size_t index = duplicated_[rank]++;
-    if (index == duplicates_.size()) {
-      duplicates_.push_back(
-          std::make_shared<LocalGroup>(size_, deadline_seconds));
-    }
-    return duplicates_[index];
+    auto& group = subgroups_[{made_[rank]++, color}];
+    if (!group) group = std::make_shared<LocalGroup>(size, deadline_seconds);
+    return group;
   }
 
   void leave(int rank) {
@@ -99,7 +99,7 @@ class LocalGroup {
       failed_rank_ = rank;
       error_ = error;
     }
-    for (const auto& group : duplicates_) group->fail(rank, error);
+    for (const auto& [key, group] : subgroups_) group->fail(rank, error);
     changed_.notify_all();
   }
 
@@ -140,9 +140,10 @@ class LocalGroup {
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
-  std::vector<std::uint64_t> met_;       // meetings entered, by rank
-  std::vector<std::size_t> duplicated_;  // duplicates taken, by rank
-  std::vector<std::shared_ptr<LocalGroup>> duplicates_;
+  std::vector<std::uint64_t> met_;  // meetings entered, by rank
+  std::vector<std::size_t> made_;   // subgroups made, by rank
+  // By number and color.
+  std::map<std::pair<std::size_t, int>, std::shared_ptr<LocalGroup>> subgroups_;
   std::vector<bool> left_;
   std::uint64_t meetings_ = 0;  // meetings completed
   int arrived_ = 0;
@@ -154,16 +155,16 @@ namespace {
 
 // Ends its part in the group when destroyed; a rank that fails is known to the
 // group it was made from.
-class LocalDuplicate : public LocalCommunicator {
+class LocalSubgroup : public LocalCommunicator {
  public:
-  LocalDuplicate(std::shared_ptr<LocalGroup> group, int rank)
-      : LocalCommunicator(group, rank), duplicate_(std::move(group)) {}
-  ~LocalDuplicate() override {
-    if (std::uncaught_exceptions() == 0) duplicate_->leave(rank());
+  LocalSubgroup(std::shared_ptr<LocalGroup> group, int rank)
+      : LocalCommunicator(group, rank), subgroup_(std::move(group)) {}
+  ~LocalSubgroup() override {
+    if (std::uncaught_exceptions() == 0) subgroup_->leave(rank());
   }
 
  private:
-  std::shared_ptr<LocalGroup> duplicate_;
+  std::shared_ptr<LocalGroup> subgroup_;
 };
 
 }  // namespace
@@ -181,8 +182,16 @@ int LocalCommunicator::world_size() const { return group_->size(); }
 
 std::unique_ptr<Communicator> LocalCommunicator::duplicate(
     double deadline_seconds) {
-  return std::make_unique<LocalDuplicate>(
-      group_->duplicate(rank_, deadline_seconds), rank_);
+  return std::make_unique<LocalSubgroup>(
+      group_->subgroup(rank_, 0, world_size(), deadline_seconds), rank_);
+}
+
+std::unique_ptr<Communicator> LocalCommunicator::do_split(
+    const std::vector<int>& members, int index, int color,
+    double deadline_seconds) {
+  const auto size = static_cast<int>(members.size());
+  return std::make_unique<LocalSubgroup>(
+      group_->subgroup(rank_, color, size, deadline_seconds), index);
 }
 
 void LocalCommunicator::do_exchange(const std::vector<at::Tensor>& send,

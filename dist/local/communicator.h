@@ -26,6 +26,9 @@ class LocalCommunicator : public Communicator {
   void do_exchange(const std::vector<at::Tensor>& send,
                    const std::vector<at::Tensor>& receive,
                    std::string_view operation) override;
+  std::unique_ptr<Communicator> do_split(const std::vector<int>& members,
+                                         int index, int color,
+                                         double deadline_seconds) override;
 
  private:
   std::shared_ptr<LocalGroup> group_;

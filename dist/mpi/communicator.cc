@@ -23,6 +23,8 @@ using Clock = std::chrono::steady_clock;
 // MPI counts are ints, so large tensors go in pieces of this many bytes.
 constexpr std::int64_t kPieceBytes = std::int64_t{1} << 28;
 constexpr int kSpins = 2000;
+// A large message moves only while MPI is called, so naps come late.
+constexpr std::chrono::duration<double> kSpinTime{0.02};
 constexpr auto kNap = std::chrono::microseconds(50);
 constexpr auto kTellAwaited = std::chrono::milliseconds(250);
 
@@ -84,9 +86,13 @@ class Requests {
       }
       if (comm.abandoned()) throw CommError("abandoned");
       if (spins <= kSpins && comm.hurry()) continue;
-      std::this_thread::sleep_for(kNap);
       const auto now = Clock::now();
       const std::chrono::duration<double> idle = now - progressed;
+      if (comm.hurry() && idle < kSpinTime) {
+        std::this_thread::yield();  // to a rank on the same core
+        continue;
+      }
+      std::this_thread::sleep_for(kNap);
       if (recorder != nullptr) {
         deadline_seconds = recorder->wait_deadline_seconds();
         if (now - told > kTellAwaited) {
@@ -211,6 +217,17 @@ class MpiCommunicator : public Communicator {
   }
 
  protected:
+  std::unique_ptr<Communicator> do_split(const std::vector<int>& /*members*/,
+                                         int index, int color,
+                                         double deadline_seconds) override {
+    MPI_Comm part = MPI_COMM_NULL;
+    check_mpi(MPI_Comm_split(comm_, color, index, &part), "MPI_Comm_split");
+    auto communicator =
+        std::make_unique<MpiCommunicator>(part, deadline_seconds);
+    MPI_Comm_free(&part);
+    return communicator;
+  }
+
   void do_exchange(const std::vector<at::Tensor>& send,
                    const std::vector<at::Tensor>& receive,
                    std::string_view operation) override {

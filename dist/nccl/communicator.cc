@@ -128,7 +128,33 @@ class NcclCommunicator : public Communicator {
   std::string_view backend() const override { return "nccl"; }
   at::DeviceType device_type() const override { return at::kCUDA; }
 
+  // Takes over a communicator that is being made.
+  NcclCommunicator(ncclComm_t comm, int rank, int world_size, int device_index,
+                   double deadline_seconds)
+      : rank_(rank),
+        world_size_(world_size),
+        device_index_(device_index),
+        deadline_(deadline_seconds),
+        stream_(std::make_unique<CudaStream>()),
+        comm_(comm) {
+    wait_ready("NCCL split");
+  }
+
  protected:
+  std::unique_ptr<Communicator> do_split(const std::vector<int>& members,
+                                         int index, int color,
+                                         double deadline_seconds) override {
+    ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+    config.blocking = 0;
+    ncclComm_t part = nullptr;
+    check_nccl(ncclCommSplit(comm_, color, index, &part, &config),
+               "ncclCommSplit");
+    wait_ready("ncclCommSplit");
+    return std::make_unique<NcclCommunicator>(part, index,
+                                              static_cast<int>(members.size()),
+                                              device_index_, deadline_seconds);
+  }
+
   void do_exchange(const std::vector<at::Tensor>& send,
                    const std::vector<at::Tensor>& receive,
                    std::string_view operation) override {

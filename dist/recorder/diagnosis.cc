@@ -105,6 +105,9 @@ std::vector<Late> late_ranks(const Ranks& ranks, double patience_seconds) {
       if (ranks[r] && entered(*ranks[r], waiting->group) >= waiting->sequence) {
         continue;
       }
+      // Held up itself, in an operation that comes before.
+      const auto* own = ranks[r] ? ranks[r]->waiting() : nullptr;
+      if (own != nullptr && own->group == waiting->group) continue;
       const RecordedOperation*& first = late[static_cast<int>(r)];
       if (first == nullptr || waiting->sequence < first->sequence) {
         first = waiting;

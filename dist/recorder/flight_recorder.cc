@@ -23,6 +23,8 @@ namespace {
 // Added to the watchdog's deadline, so that the watchdog speaks first.
 constexpr double kWatchdogFirstSeconds = 20;
 constexpr double kForeverSeconds = 1e8;
+constexpr char kMaking[] =
+    "making the flight recorder (option place.recorder puts it elsewhere)";
 
 std::int64_t now_ns(clockid_t clock) {
   timespec time = {};
@@ -48,7 +50,7 @@ int make_file(const std::filesystem::path& path) {
   ::unlink(path.c_str());
   const int fd = ::open(
       path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  if (fd < 0) throw_file_error(path, "making the flight recorder", errno);
+  if (fd < 0) throw_file_error(path, kMaking, errno);
   const std::vector<char> zeros(kRingBytes, 0);
   for (std::size_t at = 0; at < zeros.size();) {
     const ssize_t size = ::write(fd, zeros.data() + at, zeros.size() - at);
@@ -56,7 +58,7 @@ int make_file(const std::filesystem::path& path) {
       const int error_number = size == 0 ? ENOSPC : errno;
       ::close(fd);
       ::unlink(path.c_str());
-      throw_file_error(path, "making the flight recorder", error_number);
+      throw_file_error(path, kMaking, error_number);
     }
     at += static_cast<std::size_t>(size);
   }

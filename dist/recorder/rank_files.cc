@@ -242,7 +242,7 @@ std::string keep_ring(const fs::path& ring, const fs::path& folder, int rank) {
   std::error_code code;
   fs::create_directories(folder, code);
   const fs::path kept = kept_ring_path(folder, rank);
-  fs::copy_file(ring, kept, fs::copy_options::overwrite_existing, code);
+  fs::copy_file(ring, kept, fs::copy_options::skip_existing, code);
   return code ? kept.string() + ": " + code.message() : "";
 }
 

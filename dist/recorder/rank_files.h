@@ -39,7 +39,9 @@ std::optional<RankView> read_status(const std::filesystem::path& path);
 // Writes into the ring of a process that is gone that it was killed.
 void mark_killed(const std::filesystem::path& ring);
 
-// Copies a ring to kept_ring_path; returns what went wrong, or "".
+// Copies a ring to kept_ring_path, unless there is a copy: the first one shows
+// what happened, later ones how the job was ended. Returns what went wrong, or
+// "".
 std::string keep_ring(const std::filesystem::path& ring,
                       const std::filesystem::path& folder, int rank);
 

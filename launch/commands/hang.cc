@@ -44,7 +44,7 @@ std::optional<RankView> read_recording(const fs::path& path) {
 std::optional<RankView> read_published(const fs::path& path) {
   const auto status = read_status(path);
   if (!status) return std::nullopt;
-  auto ring = read_ring(status->ring);
+  auto ring = read_recording(status->ring);
   return ring && ring->job == status->job ? ring : status;
 }
 
@@ -87,9 +87,16 @@ std::vector<std::optional<RankView>> by_rank(const Views& views) {
     count = std::max({count, static_cast<std::size_t>(view.world_size),
                       static_cast<std::size_t>(rank) + 1});
   }
+  // What a rank was doing lasted until the last of them was heard of.
+  double last_beat = 0;
+  for (const auto& [rank, view] : views) {
+    last_beat = std::max(last_beat, view.beat_time);
+  }
   std::vector<std::optional<RankView>> ranks(count);
   for (const auto& [rank, view] : views) {
-    ranks[static_cast<std::size_t>(rank)] = view;
+    auto& place = ranks[static_cast<std::size_t>(rank)];
+    place = view;
+    place->seen = std::max(view.seen, last_beat);
   }
   return ranks;
 }

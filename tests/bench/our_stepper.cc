@@ -1,7 +1,13 @@
+#include <unistd.h>
+
+#include <optional>
+#include <string>
+
 #include "dist/arena.h"
 #include "dist/gradient_norm.h"
 #include "dist/optimizer.h"
 #include "dist/parameter_gather.h"
+#include "dist/recorder/flight_recorder.h"
 #include "dist/reducer/gradient_reducer.h"
 #include "tests/bench/stepper.h"
 
@@ -21,9 +27,25 @@ class OurStepper : public Stepper {
         reducer_(make_gradient_reducer(
             queue_, arena_, {.exact = options.exact, .lanes = options.lanes})),
         optimizer_({.weight_decay = options.weight_decay,
-                    .clip_norm = options.clip_norm}) {}
+                    .clip_norm = options.clip_norm}) {
+    if (!options.recorded) return;
+    RecorderOptions recorder;
+    recorder.job = "bench" + std::to_string(::getpid());
+    recorder.rank = comm.rank();
+    recorder.world_size = comm.world_size();
+    recorder_.emplace(recorder);
+  }
 
   void step() override {
+    if (recorder_) comm_.set_recorder(&*recorder_);
+    run_step();
+    comm_.set_recorder(nullptr);
+  }
+
+  double loss() override { return loss_; }
+
+ private:
+  void run_step() {
     for (const auto& samples : reducer_->pieces(workload_.batch_size())) {
       reducer_->begin_piece();
       const at::Tensor loss = workload_.loss(0, samples.begin, samples.end);
@@ -36,9 +58,6 @@ class OurStepper : public Stepper {
     gather_parameters(comm_, arena_);
   }
 
-  double loss() override { return loss_; }
-
- private:
   Communicator& comm_;
   Workload& workload_;
   StepperOptions options_;
@@ -46,6 +65,7 @@ class OurStepper : public Stepper {
   CommQueue queue_;
   std::unique_ptr<GradientReducer> reducer_;
   Optimizer optimizer_;
+  std::optional<FlightRecorder> recorder_;
   double loss_ = 0;
 };
 

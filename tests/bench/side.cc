@@ -11,9 +11,10 @@ std::unique_ptr<Stepper> make_stepper(Communicator& comm,
                                       const std::string& kind,
                                       Workload& workload,
                                       StepperOptions options) {
-  check_choice("SIDE", kind, {"exact", "fast", "c10d"});
+  check_choice("SIDE", kind, {"exact", "recorded", "fast", "c10d"});
   if (kind == "c10d") return make_ddp_stepper(comm, workload, options);
-  options.exact = kind == "exact";
+  options.exact = kind != "fast";
+  options.recorded = kind == "recorded";
   return make_our_stepper(comm, workload, options);
 }
 

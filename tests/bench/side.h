@@ -18,7 +18,8 @@ struct Side {
   std::unique_ptr<Stepper> stepper;
 };
 
-// `name`: SIDE/LANES, where SIDE is exact or fast (both ours) or c10d (C++
+// `name`: SIDE/LANES, where SIDE is exact, recorded (exact with the flight
+// recorder) or fast (all ours), or c10d (C++
 // DDP's reducer) and LANES the micro-batches of the global batch. ConfigError
 // for another side, or fewer lanes than ranks. All ranks must call.
 Side make_side(Communicator& comm, const std::string& workload,

@@ -24,7 +24,8 @@ class Stepper {
 // alone; it and the communicator must outlive the stepper.
 struct StepperOptions {
   int lanes = 4;
-  bool exact = true;  // ours: the tree of lanes, otherwise rank by rank
+  bool exact = true;      // ours: the tree of lanes, otherwise rank by rank
+  bool recorded = false;  // ours: with the flight recorder
   double learning_rate = 1e-4;
   double weight_decay = 0.01;
   double clip_norm = 1.0;

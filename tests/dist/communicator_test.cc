@@ -84,6 +84,23 @@ TEST_P(CollectiveTest, BroadcastFromEveryRoot) {
   });
 }
 
+TEST_P(CollectiveTest, SplitGroupsWorkOnTheirOwn) {
+  run([](Communicator& comm) {
+    const int n = comm.world_size();
+    for (int round = 0; round < 2; ++round) {
+      const auto part = comm.split(comm.rank() % 2);
+      EXPECT_EQ(part->world_size(), (n + 1 - comm.rank() % 2) / 2);
+      EXPECT_EQ(part->rank(), comm.rank() / 2);
+      at::Tensor ranks = at::full({3}, comm.rank(), at::kLong);
+      part->all_reduce(ranks);
+      std::int64_t expected = 0;
+      for (int r = comm.rank() % 2; r < n; r += 2) expected += r;
+      EXPECT_TRUE(at::equal(ranks, at::full({3}, expected, at::kLong)));
+      comm.barrier();  // the whole group is still of use
+    }
+  });
+}
+
 TEST_P(CollectiveTest, TextTravels) {
   run([](Communicator& comm) {
     const std::string mine(comm.rank(), 'a');
@@ -128,7 +145,8 @@ TEST_P(CollectiveTest, OneRanksErrorReachesAll) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Ranks, CollectiveTest, ::testing::Values(1, 2, 3, 5),
+INSTANTIATE_TEST_SUITE_P(Ranks, CollectiveTest,
+                         ::testing::ValuesIn(rank_counts({1, 2, 3, 5})),
                          ::testing::PrintToStringParamName());
 
 // Small whole numbers, so that sums are exact in bf16 too.
@@ -172,9 +190,9 @@ TEST_P(ExactSumTest, SumsAndCopiesAreExact) {
 
 INSTANTIATE_TEST_SUITE_P(
     RanksAndTypes, ExactSumTest,
-    ::testing::Combine(::testing::Values(1, 2, 3, 4, 5, 6, 7, 8),
-                       ::testing::Values(at::kFloat, at::kBFloat16,
-                                         at::kLong)));
+    ::testing::Combine(
+        ::testing::ValuesIn(rank_counts({1, 2, 3, 4, 5, 6, 7, 8})),
+        ::testing::Values(at::kFloat, at::kBFloat16, at::kLong)));
 
 TEST(LocalRanksTest, FailureOfOneEndsTheOthers) {
   if (under_mpi()) GTEST_SKIP() << "threads only";

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <functional>
+#include <vector>
 
 #include "dist/communicator.h"
 #include "dist/local/communicator.h"
@@ -13,6 +14,13 @@ namespace sono {
 // True when the test program was started by mpirun.
 inline bool under_mpi() {
   return std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr;
+}
+
+// The numbers of ranks to run a test with: those given, or under mpirun, where
+// run_world takes no notice of them, the first alone.
+inline std::vector<int> rank_counts(std::vector<int> counts) {
+  if (under_mpi()) counts.resize(1);
+  return counts;
 }
 
 // The one MPI session of the program; made on first use.

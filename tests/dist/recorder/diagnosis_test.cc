@@ -141,6 +141,17 @@ TEST(DiagnosisTest, WhoWaitsElsewhereIsHeldUpToo) {
   EXPECT_EQ(diagnose(ranks).culprits, std::vector<int>{2});
 }
 
+TEST(DiagnosisTest, WhoIsHeldUpBeforeIsNotLate) {
+  // Rank 1 has all it needs of number 2 and went on; its own part is missing.
+  Ranks ranks = ranks_of(3);
+  for (auto& view : ranks) enter(*view, operation("all_gather", 2, false));
+  ranks[1]->operations.back().done = true;
+  enter(*ranks[1], operation("all_reduce", 3, false));
+  ranks[0]->awaited = ranks[2]->awaited = {1};
+  ranks[1]->awaited = {0, 2};
+  EXPECT_EQ(diagnose(ranks).culprits, std::vector<int>{1});
+}
+
 TEST(DiagnosisTest, ASilentRankIsNamedThoughItEntered) {
   Ranks ranks = ranks_of(3);
   for (auto& view : ranks) enter(*view, operation("all_reduce", 2, false));
