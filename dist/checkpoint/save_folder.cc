@@ -50,11 +50,6 @@ void BlockFile::sync() {
 SaveFolder::SaveFolder(fs::path folder, bool active)
     : folder_(std::move(folder)), active_(active) {}
 
-SaveFolder::~SaveFolder() {
-  std::error_code ignored;
-  if (active_ && !done_) fs::remove_all(folder_, ignored);
-}
-
 void SaveFolder::create(const std::vector<FileLayout>& files) {
   if (!active_) return;
   // The manifest first: without it the folder counts as unfinished.
@@ -78,6 +73,11 @@ void SaveFolder::commit(const CheckpointState& state,
                     manifest.to_json().dump(1) + "\n");
   done_ = true;
   sync_folder(folder_.parent_path());
+}
+
+void SaveFolder::discard() {
+  std::error_code ignored;
+  if (active_ && !done_) fs::remove_all(folder_, ignored);
 }
 
 void SaveFolder::remove_others() const {

@@ -35,15 +35,18 @@ class BlockFile {
 class SaveFolder {
  public:
   SaveFolder(std::filesystem::path folder, bool active);
-  // An unfinished folder goes, so that a full disk has room again.
-  ~SaveFolder();
+  ~SaveFolder() { discard(); }
   SaveFolder(const SaveFolder&) = delete;
   SaveFolder& operator=(const SaveFolder&) = delete;
+
+  const std::filesystem::path& path() const { return folder_; }
 
   // The folder with files of the right sizes.
   void create(const std::vector<FileLayout>& files);
   // Writes state.json, then manifest.json by rename: from here on it counts.
   void commit(const CheckpointState& state, CheckpointManifest manifest);
+  // Removes an unfinished folder, so that a full disk has room again.
+  void discard();
   // Keeps this checkpoint and the newest whole one before it.
   void remove_others() const;
 

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "core/check.h"
+#include "core/error.h"
 #include "dist/checkpoint/save_folder.h"
 
 namespace fs = std::filesystem;
@@ -56,27 +57,42 @@ CheckpointManifest make_manifest(const SavePlan& plan,
   return manifest;
 }
 
-}  // namespace
-
-void write_checkpoint(Communicator& comm, const SavePlan& plan,
-                      const CheckpointState& state, Snapshot& snapshot,
-                      std::atomic<std::int64_t>& progress) {
-  const fs::path folder = plan.root / checkpoint_name(state.step);
-  SaveFolder save(folder, comm.rank() == 0);
+void write_folder(Communicator& comm, const SavePlan& plan,
+                  const CheckpointState& state, Snapshot& snapshot,
+                  std::atomic<std::int64_t>& progress, SaveFolder& save) {
   run_together(comm, [&] {
     snapshot.wait();
     save.create(plan.files);
   });
   if (!plan.writes.transfers.empty()) snapshot.exchange(comm);
   std::string sums;
-  run_together(comm,
-               [&] { sums = write_blocks(plan, folder, snapshot, progress); });
+  run_together(comm, [&] {
+    sums = write_blocks(plan, save.path(), snapshot, progress);
+  });
   const auto all = gather_strings(comm, sums);
   run_together(comm, [&] {
     if (comm.rank() != 0) return;
     save.commit(state, make_manifest(plan, all));
     save.remove_others();
   });
+}
+
+}  // namespace
+
+void write_checkpoint(Communicator& comm, const SavePlan& plan,
+                      const CheckpointState& state, Snapshot& snapshot,
+                      std::atomic<std::int64_t>& progress) {
+  SaveFolder save(plan.root / checkpoint_name(state.step), comm.rank() == 0);
+  try {
+    write_folder(comm, plan, state, snapshot, progress, save);
+  } catch (const CommError&) {
+    throw;  // peers may be gone
+  } catch (const Error&) {
+    // All ranks have this error; none goes on before the folder is gone.
+    save.discard();
+    comm.barrier();
+    throw;
+  }
 }
 
 void remove_other_checkpoints(Communicator& comm, const fs::path& checkpoint) {
