@@ -263,6 +263,18 @@ class WorkLoop {
       ++made_here_;
     }
     mark(item);
+    glance();
+  }
+
+  // Counts what others have made meanwhile, some items at a time, so that
+  // progress and ETA are everybody's.
+  void glance() {
+    constexpr std::int64_t kItems = 32;
+    for (std::int64_t k = 0; k < std::min(kItems, work_.items); ++k) {
+      glanced_ = (glanced_ + 1) % work_.items;
+      if (done_[static_cast<std::size_t>(glanced_)]) continue;
+      if (work_.is_done(glanced_)) mark(glanced_);
+    }
   }
 
   void mark(std::int64_t item) {
@@ -290,6 +302,7 @@ class WorkLoop {
   LeaseWatcher watcher_;
   std::vector<bool> done_;
   std::int64_t num_done_ = 0;
+  std::int64_t glanced_ = -1;  // the last item looked at in passing
   std::int64_t made_here_ = 0;
 };
 

@@ -107,12 +107,12 @@ TEST_F(RunBadInput, HostileWeightsRunNothing) {
 
 TEST_F(RunBadInput, FolderOfAnotherConfig) {
   const std::string stop_at_once = " --wall-minutes 0.00001";
-  expect_result(run("out", stop_at_once), 75, {"run again"});
+  expect_result(run("out", stop_at_once), 75, {"run the same command again"});
   const std::string other = stop_at_once + " --set segment.steps=3";
   expect_result(run("out", other), 2,
                 {in("out") + ": made by another config", "--update",
                  "segment.steps: 2 -> 3"});
-  expect_result(run("out", other + " --update"), 75, {"run again"});
+  expect_result(run("out", other + " --update"), 75, {"run the same command again"});
   expect_result(run("out", stop_at_once), 2, {"segment.steps: 3 -> 2"});
 }
 

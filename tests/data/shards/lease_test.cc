@@ -173,6 +173,22 @@ TEST(LeasedWork, StopsOnRequestAndReportsProgress) {
   EXPECT_TRUE(fs::is_empty(folder.path() / "leases"));
 }
 
+TEST(LeasedWork, ProgressCountsWhatOthersMade) {
+  const TemporaryFolder folder;
+  Items items(folder.path() / "leases", 10);
+  std::int64_t progress = 0, seen = 0;
+  items.work.on_progress = [&](std::int64_t n) { progress = n; };
+  items.work.work = [&](std::int64_t i) {
+    if (i == 1) seen = progress;
+    items.done[i] = 1;
+    if (i > 0) return;
+    for (int other = 5; other < 10; ++other) items.done[other] = 1;
+  };
+  EXPECT_EQ(run_leased_work(items.work, kFast), 5);
+  EXPECT_EQ(seen, 6);
+  EXPECT_EQ(progress, 10);
+}
+
 TEST(LeasedWork, StopsWhileWaiting) {
   const TemporaryFolder folder;
   Items items(folder.path(), 1);
