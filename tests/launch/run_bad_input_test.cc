@@ -112,7 +112,8 @@ TEST_F(RunBadInput, FolderOfAnotherConfig) {
   expect_result(run("out", other), 2,
                 {in("out") + ": made by another config", "--update",
                  "segment.steps: 2 -> 3"});
-  expect_result(run("out", other + " --update"), 75, {"run the same command again"});
+  expect_result(run("out", other + " --update"), 75,
+                {"run the same command again"});
   expect_result(run("out", stop_at_once), 2, {"segment.steps: 3 -> 2"});
 }
 

@@ -23,7 +23,8 @@ TEST_F(RunResume, ASignalStopsWithSeventyFiveAndTheNextRunFinishes) {
 }
 
 TEST_F(RunResume, TheWallClockStopsWithSeventyFive) {
-  expect_result(run("out", "--wall-minutes 0.0001"), 75, {"run the same command again"});
+  expect_result(run("out", "--wall-minutes 0.0001"), 75,
+                {"run the same command again"});
 }
 
 // The one data set of the run in `out`.
