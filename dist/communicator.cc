@@ -215,14 +215,14 @@ void Communicator::all_reduce(at::Tensor tensor) {
     pieces[r] = receive[r] = room.narrow(0, next, own.numel());
     next += own.numel();
   }
-  exchange(send, receive, "all_reduce scatter");
+  exchange(send, receive, "all_reduce scatter", flat.nbytes());
   add_in_order(pieces, rank());
   for (int r = 0; r < n; ++r) {
     if (r == rank()) continue;
     receive[r] = send[r];
     send[r] = own;
   }
-  exchange(send, receive, "all_reduce gather");
+  exchange(send, receive, "all_reduce gather", flat.nbytes());
 }
 
 void Communicator::broadcast(at::Tensor tensor, int root) {
