@@ -226,6 +226,11 @@ bool ConfigJson::is_list(const std::string& key) const {
   return has(key) && json_.at(key).is_array();
 }
 
+bool ConfigJson::is_null(const std::string& key) {
+  const Json* value = find(key);
+  return value != nullptr && value->is_null();
+}
+
 void ConfigJson::only(const std::string& key, const Json& value) {
   const Json* found = find(key);
   if (!found || *found == value) return;

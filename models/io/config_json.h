@@ -83,6 +83,8 @@ class ConfigJson {
   // There, and not null. Does not count as reading.
   bool has(const std::string& key) const;
   bool is_list(const std::string& key) const;
+  // There, and null. Counts as reading.
+  bool is_null(const std::string& key);
 
   // The key must be absent or equal `value`, the one that is implemented.
   // Whole and fractional spellings of a number are equal.

@@ -55,7 +55,6 @@ void read_text(ConfigJson& json, UNetConfig& c) {
   c.only_cross_attention =
       json.boolean_each("only_cross_attention", levels, false);
   c.use_linear_projection = json.boolean("use_linear_projection", false);
-  json.only("encoder_hid_dim", nullptr);
   // Names a slower attention; the fused one keeps its softmax in fp32 anyhow.
   json.ignore({"upcast_attention", "addition_embed_type_num_heads"});
 }
@@ -79,15 +78,14 @@ void check_mirrored(ConfigJson& json, const UNetConfig& c,
 void read_unconditional(ConfigJson& json, UNetConfig& c) {
   c.attention = read_attention(json, "down_block_types", "DownBlock2D",
                                "AttnDownBlock2D");
-  check_mirrored(json, c,
-                 read_attention(json, "up_block_types", "UpBlock2D",
-                                "AttnUpBlock2D"));
+  check_mirrored(
+      json, c,
+      read_attention(json, "up_block_types", "UpBlock2D", "AttnUpBlock2D"));
   read_middle(json, c, "UNetMidBlock2D");
   c.mid_attention = json.boolean("add_attention", true);
-  c.attention_head_dim =
-      json.is_null("attention_head_dim")
-          ? 0
-          : json.integer("attention_head_dim", {}, 8);
+  c.attention_head_dim = json.is_null("attention_head_dim")
+                             ? 0
+                             : json.integer("attention_head_dim", {}, 8);
   json.only("downsample_type", "conv");
   json.only("upsample_type", "conv");
   json.only("time_embedding_type", "positional");
@@ -148,9 +146,8 @@ ControlNetConfig read_controlnet_config(ConfigJson json) {
   config.conditioning_widths =
       json.integers("conditioning_embedding_out_channels", {},
                     std::vector<std::int64_t>{16, 32, 96, 256});
-  config.conditioning_bgr =
-      json.choice("controlnet_conditioning_channel_order", {"rgb", "bgr"},
-                  "rgb") == "bgr";
+  config.conditioning_bgr = json.choice("controlnet_conditioning_channel_order",
+                                        {"rgb", "bgr"}, "rgb") == "bgr";
   config.global_pool_conditions = json.boolean("global_pool_conditions", false);
   json.finish();
   config.validate();

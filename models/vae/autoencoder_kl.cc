@@ -141,9 +141,9 @@ AutoencoderKL::AutoencoderKL(const AutoencoderConfig& config)
                                                  ConvOptions{.kernel = 1}));
   }
   if (config.use_post_quant_conv) {
-    add_module("post_quant_conv",
-               post_quant_conv_.emplace(latent, latent,
-                                        ConvOptions{.kernel = 1}));
+    add_module(
+        "post_quant_conv",
+        post_quant_conv_.emplace(latent, latent, ConvOptions{.kernel = 1}));
   }
 }
 
