@@ -30,6 +30,10 @@ class Task {
   // A pure function of the parameters, the data, step, begin and end.
   virtual at::Tensor loss(std::int64_t step, std::int64_t begin,
                           std::int64_t end) = 0;
+
+  // Called on all ranks after each step's update, with the number of steps
+  // done; for what is looked at while training. Must change nothing.
+  virtual void after_step(std::int64_t /*steps_done*/) {}
 };
 
 }  // namespace sono

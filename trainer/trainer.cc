@@ -239,6 +239,7 @@ TrainResult train(Communicator& comm, Task& task, const TrainConfig& config,
   while (!loop.done()) {
     const StepOutcome step = loop.run_step(stop.requested());
     step_log.add(loop.step(), step);
+    task.after_step(loop.step());
     if (step.stop || loop.save_is_due()) loop.save();
     if (step.stop && !loop.done()) {
       loop.finish_save();

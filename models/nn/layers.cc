@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "models/nn/frozen_conv.h"
+
 namespace sono {
 namespace {
 
@@ -48,9 +50,13 @@ Conv2d::Conv2d(std::int64_t in_channels, std::int64_t out_channels,
 }
 
 at::Tensor Conv2d::operator()(const at::Tensor& x) const {
+  const bool trained =
+      weight.requires_grad() || (bias.defined() && bias.requires_grad());
   const at::Tensor y =
-      at::conv2d(x, weight, bias, options_.stride, options_.padding,
-                 /*dilation=*/1, options_.groups);
+      trained || options_.groups > 1
+          ? at::conv2d(x, weight, bias, options_.stride, options_.padding,
+                       /*dilation=*/1, options_.groups)
+          : frozen_conv2d(x, weight, bias, options_.stride, options_.padding);
   if (low_rank == nullptr) return y;
   return low_rank->add_conv2d(y, x, options_.stride, options_.padding);
 }
