@@ -1,5 +1,6 @@
 #include "models/io/pickle.h"
 
+#include <algorithm>
 #include <array>
 #include <unordered_map>
 
@@ -27,6 +28,41 @@ bool is_storage_type(const std::string& name) {
     if (name == known) return true;
   }
   return false;
+}
+
+// Where the records come from that stand beside the weights in checkpoints of
+// training frameworks. Nothing of them is run or read; the list only keeps
+// files apart that hold something nobody would expect there.
+constexpr std::array kBystanders = {"pytorch_lightning.",
+                                    "lightning.",
+                                    "lightning_fabric.",
+                                    "omegaconf.",
+                                    "numpy.",
+                                    "collections.",
+                                    "torch.",
+                                    "typing.",
+                                    "pathlib.",
+                                    "datetime.",
+                                    "_codecs.encode",
+                                    "argparse.Namespace",
+                                    "builtins.",
+                                    "__builtin__."};
+constexpr std::array kBuiltins = {
+    "set",     "frozenset", "list", "dict",    "tuple",  "int",
+    "float",   "bool",      "str",  "bytes",   "object", "bytearray",
+    "complex", "slice",     "long", "unicode", "range"};
+
+bool is_bystander(const std::string& name) {
+  const bool known =
+      std::any_of(kBystanders.begin(), kBystanders.end(),
+                  [&](const char* start) { return name.rfind(start, 0) == 0; });
+  const bool builtin =
+      name.rfind("builtins.", 0) == 0 || name.rfind("__builtin__.", 0) == 0;
+  const std::string last = name.substr(name.rfind('.') + 1);
+  return known && (!builtin || std::any_of(kBuiltins.begin(), kBuiltins.end(),
+                                           [&](const char* plain) {
+                                             return last == plain;
+                                           }));
 }
 
 // The stack machine of the pickle language.
@@ -117,6 +153,10 @@ class Machine {
     marks_.pop_back();
     return items;
   }
+  void push_opaque(std::string origin) {
+    push_kind(Kind::kOpaque);
+    top().text = std::move(origin);
+  }
   void push_tuple(int count) {
     std::vector<Index> items(count);
     for (int i = count; i-- > 0;) items[i] = pop();
@@ -138,6 +178,7 @@ class Machine {
   // ---- operations
   void append(Kind kind, const std::vector<Index>& items) {
     PickleNode& target = top();
+    if (target.kind == Kind::kOpaque) return;
     if (target.kind != kind || (kind == Kind::kDict && items.size() % 2 != 0)) {
       refuse("items are added to something that cannot hold them");
     }
@@ -161,6 +202,7 @@ class Machine {
   void push_global();
   void push_storage();
   void call();
+  void make_object();
   void set_attributes();
   void push_tensor(Index arguments);
   void push_long();
@@ -183,7 +225,8 @@ void Machine::push_global() {
   name.push_back('.');
   name.append(line());
   if (name != kOrderedDict && name != kRebuildTensor &&
-      name != kRebuildParameter && !is_storage_type(name)) {
+      name != kRebuildParameter && !is_storage_type(name) &&
+      !is_bystander(name)) {
     refuse("the file refers to " + name);
   }
   push_kind(Kind::kGlobal);
@@ -218,9 +261,17 @@ void Machine::call() {
   } else if (name == kRebuildParameter) {
     (void)argument(tuple, 0, Kind::kTensor, "a parameter");
     stack_.push_back(tuple.items[0]);
-  } else {
+  } else if (is_storage_type(name)) {
     refuse("the file calls " + name);
+  } else {
+    push_opaque(name);
   }
+}
+
+// An object of a class that nobody here knows, made without a call.
+void Machine::make_object() {
+  (void)expect(pop(), Kind::kTuple, "an object");
+  push_opaque(expect(pop(), Kind::kGlobal, "an object").text);
 }
 
 // Arguments: storage, offset, sizes, strides, requires_grad, hooks.
@@ -239,13 +290,18 @@ void Machine::push_tensor(Index arguments) {
 
 // state_dict() hangs `_metadata` on its OrderedDict; it is of no use here.
 void Machine::set_attributes() {
-  (void)expect(pop(), Kind::kDict, "a state");
+  const Index state = pop();
+  if (top().kind == Kind::kOpaque) return;
+  (void)expect(state, Kind::kDict, "a state");
   if (top().kind != Kind::kDict) refuse("an object is given a state");
 }
 
 void Machine::push_long() {
   const int width = next();
-  if (width > 8) refuse("an integer is absurdly large");
+  if (width > 8) {
+    (void)take(width);
+    return push_opaque("an integer beyond 64 bits");
+  }
   std::uint64_t value = little_endian(width);
   if (width > 0 && width < 8 && (value >> (8 * width - 1) & 1)) {
     value |= ~std::uint64_t{0} << (8 * width);
@@ -362,6 +418,9 @@ bool Machine::step(std::uint8_t opcode) {
       break;
     case 'R':
       call();
+      break;
+    case 0x81:
+      make_object();
       break;
     case 'b':
       set_attributes();

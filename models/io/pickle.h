@@ -1,9 +1,10 @@
 #pragma once
 // A reader for the small part of Python's pickle language in which torch.save
-// describes tensors. It builds plain records and runs nothing: the only names
-// it accepts are torch's storages, torch._utils._rebuild_tensor_v2,
-// torch._utils._rebuild_parameter and collections.OrderedDict; every other
-// name, opcode or call is a DataError.
+// describes tensors. It builds plain records and runs nothing. The names it
+// understands are torch's storages, torch._utils._rebuild_tensor_v2,
+// torch._utils._rebuild_parameter and collections.OrderedDict. What training
+// frameworks keep beside the weights (callbacks, numpy scalars) becomes opaque
+// records that carry only a name; every other name or opcode is a DataError.
 
 #include <cstdint>
 #include <string>
@@ -26,11 +27,13 @@ struct PickleNode {
     kDict,
     kGlobal,
     kStorage,
-    kTensor
+    kTensor,
+    kOpaque
   };
   Kind kind = Kind::kNone;
   std::int64_t integer = 0;  // kBool, kInt; kStorage: its number of elements
-  std::string text;          // kText; kGlobal: its name; kStorage: its key
+  // kText; kGlobal: its name; kStorage: its key; kOpaque: what would make it
+  std::string text;
   std::string storage_type;  // kStorage: "FloatStorage"
   // kTuple, kList: elements. kDict: key, value, key, value, ...
   // kTensor: storage, offset, sizes, strides.

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/safetensors_header.h"
 #include "models/io/file_reader.h"
+#include "models/io/mapped_file.h"
 
 namespace sono {
 namespace {
@@ -51,6 +52,19 @@ StateDict load_safetensors(const std::filesystem::path& path) {
     file.read(header.data_begin + entry.begin, tensor.data_ptr(),
               entry.end - entry.begin);
     state.emplace(entry.name, std::move(tensor));
+  }
+  return state;
+}
+
+StateDict map_safetensors(const std::filesystem::path& path) {
+  const auto file = MappedFile::open(path);
+  const SafetensorsHeader header =
+      parse_header(file->bytes(), file->bytes().size(), file->name());
+  StateDict state;
+  for (const auto& entry : header.entries) {
+    state.emplace(entry.name,
+                  file->tensor(header.data_begin + entry.begin, entry.shape,
+                               scalar_type(entry, file->name())));
   }
   return state;
 }

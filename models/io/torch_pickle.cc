@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "models/io/file_reader.h"
+#include "models/io/mapped_file.h"
 #include "models/io/pickle.h"
 #include "models/io/zip_archive.h"
 
@@ -38,8 +39,10 @@ constexpr std::array kStorageTypes = {
 
 class Checkpoint {
  public:
-  explicit Checkpoint(const std::filesystem::path& path)
-      : file_(path), entries_(read_zip_directory(file_)) {
+  explicit Checkpoint(const std::filesystem::path& path) : file_(path) {
+    refuse_old_format();
+    entries_ = read_zip_directory(file_);
+    mapping_ = MappedFile::open(path);
     find_pickle();
     check_byte_order();
     const ZipEntry& pickle = entries_.at(prefix_ + "data.pkl");
@@ -54,6 +57,9 @@ class Checkpoint {
       const PickleNode& key = values_.at(dict.items[i]);
       if (key.kind != Kind::kText) refuse("a key of the dictionary is no text");
       const PickleNode& value = values_.at(dict.items[i + 1]);
+      if (value.kind == Kind::kOpaque || value.kind == Kind::kGlobal) {
+        refuse(key.text + " is made by " + value.text + ", not a tensor");
+      }
       if (value.kind != Kind::kTensor) refuse(key.text + " is not a tensor");
       state[key.text] = tensor(key.text, value);
     }
@@ -64,6 +70,19 @@ class Checkpoint {
  private:
   [[noreturn]] void refuse(const std::string& why) const {
     throw DataError(file_.name() + ": not a usable checkpoint: " + why);
+  }
+
+  // Before torch 1.6 a file was a row of pickles; the first is this number.
+  void refuse_old_format() const {
+    constexpr std::string_view kMagic(
+        "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 14);
+    if (file_.size_bytes() < kMagic.size() ||
+        file_.read(0, kMagic.size()) != kMagic) {
+      return;
+    }
+    refuse(
+        "it is in the format of torch before 1.6; write it anew, in Python: "
+        "torch.save(torch.load(path, weights_only=True), path)");
   }
 
   // torch.save puts everything under one folder named after the file.
@@ -103,7 +122,7 @@ class Checkpoint {
     return *dict;
   }
 
-  // The whole storage, 1-d; read once, however many tensors share it.
+  // The whole storage, 1-d; mapped once, however many tensors share it.
   const at::Tensor& storage(const std::string& tensor_name,
                             const PickleNode& node) {
     const auto known = storages_.find(node.text);
@@ -125,10 +144,9 @@ class Checkpoint {
       refuse(tensor_name + ": its storage holds " + std::to_string(bytes) +
              " bytes, not " + std::to_string(node.integer) + " elements");
     }
-    at::Tensor values = at::empty({node.integer}, type);
-    file_.read(entry->second.data_offset, values.data_ptr(), bytes);
     storage_types_[node.text] = node.storage_type;
-    return storages_[node.text] = values;
+    return storages_[node.text] = mapping_->tensor(entry->second.data_offset,
+                                                   {node.integer}, type);
   }
 
   at::ScalarType scalar_type(const std::string& storage_type) const {
@@ -181,6 +199,7 @@ class Checkpoint {
   }
 
   FileReader file_;
+  std::shared_ptr<MappedFile> mapping_;
   std::map<std::string, ZipEntry> entries_;
   std::string prefix_;
   PickleValues values_;

@@ -9,8 +9,10 @@
 namespace sono {
 
 // The tensors of a dictionary {name: tensor}, or of such a dictionary under
-// "model" or "state_dict"; on the CPU, in the file's dtypes. DataError naming
-// the file and what is wrong for anything else.
+// "model" or "state_dict", where anything that training frameworks keep beside
+// it is passed over; in the file's dtypes, over a private mapping of the file
+// as map_safetensors gives. DataError naming the file and what is wrong for
+// anything else.
 StateDict load_torch_checkpoint(const std::filesystem::path& path);
 
 }  // namespace sono

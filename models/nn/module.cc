@@ -1,5 +1,9 @@
 #include "models/nn/module.h"
 
+#include <sys/mman.h>
+
+#include <cmath>
+
 #include "core/check.h"
 #include "core/random.h"
 
@@ -29,6 +33,45 @@ std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const auto& name : names) text += "\n    " + name;
   return text;
+}
+
+// Zeros whose pages do not exist until they are written: the parameters of a
+// large model are about to be replaced by those of a file.
+at::Tensor zeros(at::IntArrayRef shape) {
+  constexpr std::int64_t kLarge = 1 << 18;
+  const std::int64_t count = c10::multiply_integers(shape);
+  if (count < kLarge) return at::zeros(shape, at::kFloat);
+  const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(float);
+  void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) {
+    throw ResourceError("no memory for a parameter of " +
+                        std::to_string(bytes) + " bytes");
+  }
+  return at::from_blob(
+      data, shape, [bytes](void* begin) { ::munmap(begin, bytes); },
+      at::TensorOptions(at::kFloat));
+}
+
+// One pass at the speed of memory: a NaN or an infinity in a tensor makes its
+// sum one too. A sum may also overflow, so that then each element is asked.
+bool is_finite(const at::Tensor& tensor) {
+  if (!tensor.is_floating_point() || tensor.numel() == 0) return true;
+  const auto sum = tensor.sum(tensor.scalar_type() == at::kDouble ? at::kDouble
+                                                                  : at::kFloat);
+  return std::isfinite(sum.item<double>()) ||
+         at::isfinite(tensor).all().item<bool>();
+}
+
+void check_finite(const NamedTensors& tensors, const std::string& source) {
+  std::vector<std::string> problems;
+  for (const auto& [name, tensor] : tensors) {
+    if (!is_finite(tensor)) problems.push_back(name);
+  }
+  if (problems.empty()) return;
+  throw DataError(source +
+                  ": holds NaN or infinity; take another copy of the " +
+                  "weights:" + joined(problems));
 }
 
 }  // namespace
@@ -103,8 +146,8 @@ StateDict Module::state() const {
   return all;
 }
 
-void Module::load_state(const StateDict& state, const std::string& source) {
-  at::NoGradGuard no_grad;
+void Module::check_fits(const StateDict& state,
+                        const std::string& source) const {
   std::vector<std::string> problems;
   const StateDict own = this->state();
   for (const auto& [name, tensor] : own) {
@@ -116,15 +159,42 @@ void Module::load_state(const StateDict& state, const std::string& source) {
       text << "shape: " << name << " is " << found->second.sizes()
            << ", the model wants " << tensor.sizes();
       problems.push_back(text.str());
+    } else if (found->second.is_floating_point() !=
+               tensor.is_floating_point()) {
+      problems.push_back(std::string("dtype: ") + name + " is " +
+                         at::toString(found->second.scalar_type()) +
+                         ", the model wants " +
+                         at::toString(tensor.scalar_type()));
     }
   }
   for (const auto& [name, tensor] : state) {
     if (!own.count(name)) problems.push_back("unexpected: " + name);
   }
-  if (!problems.empty()) {
-    throw DataError(source + ": does not fit the model:" + joined(problems));
+  if (problems.empty()) return;
+  throw DataError(source + ": does not fit the model:" + joined(problems));
+}
+
+void Module::load_state(const StateDict& state, const std::string& source) {
+  at::NoGradGuard no_grad;
+  check_fits(state, source);
+  for (const auto& [name, tensor] : this->state()) {
+    tensor.copy_(state.at(name));
   }
-  for (const auto& [name, tensor] : own) tensor.copy_(state.at(name));
+}
+
+void Module::adopt_state(const StateDict& state, const std::string& source,
+                         at::ScalarType dtype) {
+  at::NoGradGuard no_grad;
+  check_fits(state, source);
+  NamedTensors taken;
+  for (const auto& [name, own] : this->state()) {
+    const at::ScalarType type =
+        own.is_floating_point() ? dtype : own.scalar_type();
+    taken.emplace_back(name, state.at(name).detach().to(type).contiguous());
+  }
+  check_finite(taken, source);
+  const StateDict own = this->state();
+  for (const auto& [name, tensor] : taken) own.at(name).set_data(tensor);
 }
 
 void Module::requires_grad(bool value) {
@@ -135,7 +205,7 @@ void Module::requires_grad(bool value) {
 
 at::Tensor Module::add_parameter(const std::string& name, at::IntArrayRef shape,
                                  Initializer initializer) {
-  parameters_.push_back({name, at::zeros(shape, at::kFloat), initializer});
+  parameters_.push_back({name, zeros(shape), initializer});
   return parameters_.back().tensor;
 }
 

@@ -53,6 +53,13 @@ class Module {
   // Copies `state` into parameters and buffers. Strict: DataError lists every
   // missing, unexpected or misshapen key. `source` names the file.
   void load_state(const StateDict& state, const std::string& source);
+  // As load_state, but takes the tensors' storage in place of copying: a mapped
+  // weight file becomes the parameters, and 3 GB of them are ready at once.
+  // Parameters become `dtype`; tensors of another are converted, integers are
+  // refused, as are NaN and infinity (after the conversion), by name.
+  // The handles that modules keep stay good; the caller gives its tensors up.
+  void adopt_state(const StateDict& state, const std::string& source,
+                   at::ScalarType dtype = at::kFloat);
   // Parameters and buffers by name; the tensors share storage with the module.
   StateDict state() const;
   void requires_grad(bool value);
@@ -79,6 +86,7 @@ class Module {
   };
   template <class Visitor>
   void visit(const std::string& prefix, const Visitor& visitor) const;
+  void check_fits(const StateDict& state, const std::string& source) const;
 
   std::vector<Parameter> parameters_;
   NamedTensors buffers_;

@@ -55,10 +55,51 @@ TEST(TorchPickle, RunsNothing) {
   expect_refused(dict_with(global("torch", "load") + command), "torch.load");
   expect_refused(dict_with(global("torch", "FloatStorage") + command),
                  "calls torch.FloatStorage");
-  // STACK_GLOBAL, INST, OBJ, NEWOBJ, EXT1.
-  for (const char* opcode : {"\x93", "i", "o", "\x81", "\x82"}) {
+  expect_refused(dict_with(global("numpy", "ndarray") + ")\x81"),
+                 "made by numpy.ndarray");
+  expect_refused(dict_with(text("os") + ")\x81"), "an object is malformed");
+  // STACK_GLOBAL, INST, OBJ, EXT1.
+  for (const char* opcode : {"\x93", "i", "o", "\x82"}) {
     expect_refused(dict_with(text("os") + text("system") + opcode), "opcode");
   }
+}
+
+// What pytorch-lightning leaves beside the weights: a class as a key, an object
+// with attributes, a default dictionary that is filled, a wide integer.
+TEST(TorchPickle, PassesOverWhatStandsBesideTheWeights) {
+  const std::string class_of =
+      global("pytorch_lightning.callbacks.model_checkpoint", "ModelCheckpoint");
+  const std::string object = class_of + ")\x81}" + text("monitor") + "Ns" + "b";
+  const std::string filled = global("collections", "defaultdict") + "(" +
+                             global("__builtin__", "list") + "tR" +
+                             text("key") + integer(1) + "s";
+  const std::string scalar = global("numpy.core.multiarray", "scalar") + "(" +
+                             text("f8") + text("bytes") + "tR";
+  const std::string wide = "\x8a\x0a" + std::string(10, '\x01');
+  const std::string pickle =
+      "\x80\x02}(" + text("callbacks") + "}" + class_of + object + "s" +
+      text("filled") + filled + text("score") + scalar + text("wide") + wide +
+      text("state_dict") + "}" + text("w") + tensor(4, 0, {4}, {1}) + "su.";
+  const StateDict state = load_torch_checkpoint(archive(pickle));
+  ASSERT_EQ(state.size(), 1u);
+  EXPECT_EQ(state.at("w")[3].item<float>(), 4);
+  // Not among the weights themselves, and not from anywhere.
+  expect_refused(dict_with(scalar), "made by numpy.core.multiarray.scalar");
+  expect_refused(dict_with(class_of), "ModelCheckpoint, not a tensor");
+  expect_refused("\x80\x02}(" + text("callbacks") + global("os", "system") +
+                     "(" + text("id") + "tR" + text("state_dict") + "}" +
+                     text("w") + tensor(4, 0, {4}, {1}) + "su.",
+                 "os.system");
+  expect_refused(dict_with(global("builtins", "exec") + "(" + text("1") + "tR"),
+                 "builtins.exec");
+}
+
+TEST(TorchPickle, NamesTheRemedyForOldFiles) {
+  const auto path = std::filesystem::path(::testing::TempDir()) / "old.ckpt";
+  std::ofstream(path, std::ios::binary)
+      << std::string("\x80\x02\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.\x80\x02", 17);
+  EXPECT_ERROR(load_torch_checkpoint(path), DataError, "old.ckpt",
+               "format of torch before 1.6", "torch.save(torch.load(");
 }
 
 TEST(TorchPickle, RefusesViewsOutsideTheirStorage) {
