@@ -40,6 +40,8 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> kCommands = {
       {"run", "run a whole recipe, resumable, on any number of ranks",
        run_command, /*resumable=*/true},
+      {"train", "train a LoRA on a Stable Diffusion model, resumable",
+       train_command, /*resumable=*/true},
       {"verify", "check shards and checkpoints against their checksums",
        verify_command},
       {"inspect", "say what a folder or file is, and audit a cohort",

@@ -57,15 +57,6 @@ std::string filled(std::string caption, const CohortEntry& entry) {
   return caption;
 }
 
-std::string caption_of(const CohortEntry& entry, const std::string& fallback) {
-  fs::path own = entry.image_path;
-  own.replace_extension(".txt");
-  if (fs::exists(own)) return read_caption(own);
-  const fs::path shared = entry.image_path.parent_path() / "caption.txt";
-  if (fs::exists(shared)) return read_caption(shared);
-  return filled(fallback, entry);
-}
-
 // fp32 [1, H, W]
 at::Tensor plane(const cv::Mat& image, double scale, double offset) {
   cv::Mat values;
@@ -75,6 +66,15 @@ at::Tensor plane(const cv::Mat& image, double scale, double offset) {
 }
 
 }  // namespace
+
+std::string caption_of(const CohortEntry& entry, const std::string& fallback) {
+  fs::path own = entry.image_path;
+  own.replace_extension(".txt");
+  if (fs::exists(own)) return read_caption(own);
+  const fs::path shared = entry.image_path.parent_path() / "caption.txt";
+  if (fs::exists(shared)) return read_caption(shared);
+  return filled(fallback, entry);
+}
 
 void LatentImageConfig::validate(const std::string& prefix) const {
   check_choice(prefix + ".channels", channels, {"grey", "joint"});

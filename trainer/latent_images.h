@@ -32,6 +32,9 @@ struct LatentImageConfig {
 void describe(OptionTable& table, const std::string& prefix,
               LatentImageConfig& config);
 
+// The caption of one image, as above. DataError naming the image.
+std::string caption_of(const CohortEntry& entry, const std::string& fallback);
+
 class LatentImages {
  public:
   // Those of `members`, indices of the cohort, in that order. Reads captions

@@ -14,6 +14,12 @@ at::Tensor stacked(const std::vector<LatentDraw>& draws, const Get& get) {
   return at::stack(parts);
 }
 
+at::Tensor timesteps_of(const std::vector<LatentDraw>& draws) {
+  std::vector<std::int64_t> timesteps;
+  for (const LatentDraw& draw : draws) timesteps.push_back(draw.timestep);
+  return at::tensor(timesteps);
+}
+
 }  // namespace
 
 LatentTask::LatentTask(UNet& unet, LoraSet* lora,
@@ -70,28 +76,28 @@ at::Tensor LatentTask::loss(std::int64_t step, std::int64_t begin,
   return sum / static_cast<double>(config_.batch_size);
 }
 
-at::Tensor LatentTask::group_loss(const std::vector<std::uint64_t>& samples,
-                                  const std::vector<LatentDraw>& draws) {
-  if (lora_ != nullptr) lora_->set_dropout_samples(samples);
+at::Tensor LatentTask::errors(const std::vector<LatentDraw>& draws) const {
   const at::Tensor latents =
       stacked(draws, [](const LatentDraw& d) { return d.latent; });
   const at::Tensor noise =
       stacked(draws, [](const LatentDraw& d) { return d.noise; });
-  const at::Tensor text =
-      stacked(draws, [](const LatentDraw& d) { return d.text; });
-  std::vector<std::int64_t> steps;
-  for (const LatentDraw& draw : draws) steps.push_back(draw.timestep);
-  const at::Tensor timesteps = at::tensor(steps);
-  const at::Tensor noisy = schedule_.add_noise(latents, noise, timesteps);
+  const at::Tensor timesteps = timesteps_of(draws);
+  UNetCondition condition;
+  condition.text = stacked(draws, [](const LatentDraw& d) { return d.text; });
+  const at::Tensor said = unet_(schedule_.add_noise(latents, noise, timesteps),
+                                timesteps, condition);
   const at::Tensor target = prediction_target(schedule_, config_.prediction,
                                               latents, noise, timesteps);
-  UNetCondition condition;
-  condition.text = text;
-  const at::Tensor said = unet_(noisy, timesteps, condition).to(at::kFloat);
-  const at::Tensor error = (said - target).square().mean({1, 2, 3});
-  const at::Tensor weight = min_snr_weight(schedule_, config_.prediction,
-                                           timesteps, config_.min_snr_gamma);
-  return (error * weight).sum();
+  return (said.to(at::kFloat) - target).square().mean({1, 2, 3});
+}
+
+at::Tensor LatentTask::group_loss(const std::vector<std::uint64_t>& samples,
+                                  const std::vector<LatentDraw>& draws) {
+  if (lora_ != nullptr) lora_->set_dropout_samples(samples);
+  const at::Tensor weight =
+      min_snr_weight(schedule_, config_.prediction, timesteps_of(draws),
+                     config_.min_snr_gamma);
+  return (errors(draws) * weight).sum();
 }
 
 void LatentTask::after_step(std::int64_t steps_done) {

@@ -38,6 +38,10 @@ class LatentTask : public Task {
   at::Tensor loss(std::int64_t step, std::int64_t begin,
                   std::int64_t end) override;
 
+  // Mean squared error of what the network says of each sample, fp32 [B]; all
+  // latents of one shape.
+  at::Tensor errors(const std::vector<LatentDraw>& draws) const;
+
   // Called after every step's update on all ranks, with the steps done.
   std::function<void(std::int64_t steps_done)> on_step{};
   void after_step(std::int64_t steps_done) override;

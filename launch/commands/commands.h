@@ -13,6 +13,7 @@ int hang_command(const Arguments& args);
 int inspect_command(const Arguments& args);
 int phantom_command(const Arguments& args);
 int run_command(const Arguments& args);
+int train_command(const Arguments& args);
 int verify_command(const Arguments& args);
 
 }  // namespace sono

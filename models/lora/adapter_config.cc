@@ -188,6 +188,14 @@ double AdapterConfig::rank(const std::string& path) const {
   return find(ranks_, path, rank_);
 }
 
+double usual_alpha(const LoraSet& lora) {
+  std::vector<double> alphas;
+  for (const auto& target : lora.targets()) {
+    alphas.push_back(target.scale() * static_cast<double>(target.rank));
+  }
+  return most_frequent(alphas);
+}
+
 json adapter_config(const LoraSet& lora, const std::string& model) {
   std::vector<double> ranks, alphas;
   for (const auto& target : lora.targets()) {

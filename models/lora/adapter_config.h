@@ -41,6 +41,10 @@ class AdapterConfig {
   Patterns ranks_, alphas_;
 };
 
+// The alpha of most layers, where scale = alpha / rank also for rslora; of
+// equally frequent ones the smallest.
+double usual_alpha(const LoraSet& lora);
+
 // peft's fields for a set. `model` is "unet" or "text_encoder".
 nlohmann::json adapter_config(const LoraSet& lora, const std::string& model);
 

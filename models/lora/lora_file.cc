@@ -197,17 +197,23 @@ StateDict named_state(LoraDialect dialect, const std::string& model,
                       const LoraSet& lora) {
   const bool kohya = dialect == LoraDialect::kKohya;
   const StateDict own = lora.state();
+  const double alpha = usual_alpha(lora);
   StateDict named;
   for (const LoraTarget& target : lora.targets()) {
     const std::string name = lora_name(dialect, model, target.path);
     named[name + (kohya ? ".lora_down.weight" : ".lora_A.weight")] =
         own.at(target.path + ".lora_A.weight").detach();
-    named[name + (kohya ? ".lora_up.weight" : ".lora_B.weight")] =
-        own.at(target.path + ".lora_B.weight").detach();
-    if (!kohya) continue;
-    // There the scale is always alpha / rank.
-    named[name + ".alpha"] = at::scalar_tensor(
-        target.scale() * static_cast<double>(target.rank), at::kFloat);
+    const at::Tensor up = own.at(target.path + ".lora_B.weight").detach();
+    if (!kohya) {
+      named[name + ".lora_B.weight"] = up;
+      continue;
+    }
+    // There the scale is always alpha / rank. Diffusers misreads files with
+    // more than one alpha, so a layer with another has the difference in `up`.
+    const double own_alpha = target.scale() * static_cast<double>(target.rank);
+    named[name + ".lora_up.weight"] =
+        own_alpha == alpha ? up : up * (own_alpha / alpha);
+    named[name + ".alpha"] = at::scalar_tensor(alpha, at::kFloat);
   }
   return named;
 }
@@ -234,10 +240,10 @@ std::map<std::string, std::string> diffusers_metadata(const NamedLoras& loras) {
 }
 
 std::map<std::string, std::string> kohya_metadata(const NamedLoras& loras) {
-  const LoraTarget& first = loras.front().second->targets().front();
+  const LoraSet& first = *loras.front().second;
   return {{"ss_network_module", "networks.lora"},
-          {"ss_network_dim", std::to_string(first.rank)},
-          {"ss_network_alpha", json(first.alpha).dump()}};
+          {"ss_network_dim", std::to_string(first.targets().front().rank)},
+          {"ss_network_alpha", json(usual_alpha(first)).dump()}};
 }
 
 }  // namespace

@@ -53,7 +53,8 @@ OwnedLoras attach_lora(const LoraFile& file, const NamedModels& models);
 // Writes into `folder`: diffusers "pytorch_lora_weights.safetensors"; kohya
 // "lora.safetensors"; peft "adapter_config.json" and
 // "adapter_model.safetensors", the text encoder's in "text_encoder/". The
-// strength is not written. Equal sets give equal bytes.
+// strength is not written. Equal sets give equal bytes. Kohya's has one alpha
+// for all layers of a model.
 void save_lora(LoraDialect dialect, const std::filesystem::path& folder,
                const NamedLoras& loras);
 

@@ -18,11 +18,13 @@ import sys
 import typing
 
 GATED_RANKS = 2
-GATED_ON_ANY = ("memory", "checkpoint")
+GATED_ON_ANY = ("memory", "checkpoint", "lora_step")
 DDP = {"c10d": "c10d::Reducer + Gloo, same binary", "ddp": "Python DDP + Gloo"}
 SAVERS = {"torch_save": "torch.save", "async_save": "DCP async_save",
           "async_save_staged": "DCP async_save, staged in the background"}
-PYTHON_PEERS = {DDP["ddp"], *SAVERS.values()}
+LOOPS = {"diffusers": "diffusers' loop, cached latents and texts",
+         "script": "diffusers' script, which encodes at every step"}
+PYTHON_PEERS = {DDP["ddp"], *SAVERS.values(), *LOOPS.values()}
 LIBRARY = {"mpi": "MPI_Allreduce", "gloo": "ProcessGroupGloo"}
 
 
@@ -114,9 +116,22 @@ def checkpoint_comparisons():
                          "ours, on 2 ranks")
 
 
+def lora_step_comparisons():
+    # Latents of 32 x 32, attention's LoRA of rank 16; batch 1, two threads.
+    for ours, note in (("ours", ""), ("recompute", ", blocks recomputed")):
+        for peer, peer_name in LOOPS.items():
+            for what, name, target in (("time", "LoRA training step", "<= 0.714"),
+                                       ("memory", "peak memory of LoRA training", "<= 0.8")):
+                gated = ours == "ours" and peer == "diffusers"
+                yield Comparison("lora_step", f"{name}, 860 M UNet{note}",
+                                 f"lora_step/{ours}/32/r16/{what}",
+                                 f"lora_step/{peer}/32/r16/{what}", peer_name,
+                                 target if gated else "")
+
+
 COMPARISONS = [*step_comparisons(), *lane_comparisons(), *recorder_comparisons(),
                *all_reduce_comparisons(), *count_comparisons(), *memory_comparisons(),
-               *checkpoint_comparisons()]
+               *checkpoint_comparisons(), *lora_step_comparisons()]
 
 
 def machine():

@@ -62,13 +62,17 @@ def components(full):
                 scheduler=DDIMScheduler(), safety_checker=None, feature_extractor=None)
 
 
+def lora_tensors(model):
+    return sum("lora_" in name for name, _ in model.named_parameters())
+
+
 class Warnings(logging.Handler):
     def __init__(self):
         super().__init__(logging.WARNING)
         self.lines = []
 
     def emit(self, record):
-        # Both of these are said of any file without a text encoder's layers.
+        # Said of every file without a text encoder's layers.
         text = record.getMessage()
         if "No LoRA keys associated to CLIPTextModel" not in text:
             self.lines.append(text)
@@ -78,6 +82,7 @@ class Check:
     def __init__(self, folder, parts):
         self.folder, self.parts, self.failed, self.count = folder, parts, 0, 0
         self.inputs = load_file(folder / "inputs.safetensors")
+        self.plain = self.forward(parts["unet"])
         self.heard = Warnings()
         for name in ("diffusers", "transformers", "peft"):
             logging.getLogger(name).addHandler(self.heard)
@@ -89,10 +94,12 @@ class Check:
 
     def say(self, what, output, wanted, problems):
         error = ((output - wanted).abs().max() / wanted.abs().max()).item()
-        good = error < TOLERANCE and not problems
+        # The control: a LoRA that was not there would show.
+        effect = ((output - self.plain).abs().max() / wanted.abs().max()).item()
+        good = error < TOLERANCE and effect > 100 * TOLERANCE and not problems
         self.count += 1
         self.failed += not good
-        print(f"check 10: {what}: max error {error:.2g} (tolerance {TOLERANCE:g}), "
+        print(f"check 10: {what}: max error {error:.2g} (tolerance {TOLERANCE:g}) of a change of {effect:.2g}, "
               f"{len(problems)} key problems {'PASS' if good else 'FAIL'}")
         for problem in problems[:5]:
             print("   ", problem[:300])
@@ -109,9 +116,9 @@ class Check:
         pipe = StableDiffusionPipeline(**self.parts, requires_safety_checker=False)
         path = self.folder / "ours" / name / dialect
         pipe.load_lora_weights(path, weight_name=file)
-        loaded = len(get_peft_model_state_dict(pipe.unet))
+        loaded = lora_tensors(pipe.unet)
         if any("text" in k or "lora_te" in k for k in load_file(path / file)):
-            loaded += sum("lora_" in n for n, _ in pipe.text_encoder.named_parameters())
+            loaded += lora_tensors(pipe.text_encoder)
         problems = self.problems(path / file, loaded)
         wanted = load_file(self.folder / "ours" / name / "output.safetensors")["output"]
         self.say(f"{name}, ours as {dialect} in diffusers", self.forward(pipe.unet), wanted, problems)
@@ -124,7 +131,7 @@ class Check:
         model = PeftModel.from_pretrained(unet, path)
         result = set_peft_model_state_dict(model, load_peft_weights(path))
         problems = list(result.unexpected_keys) + [k for k in result.missing_keys if "lora" in k]
-        problems += self.problems(path / "adapter_model.safetensors", len(get_peft_model_state_dict(model)))
+        problems += self.problems(path / "adapter_model.safetensors", lora_tensors(model))
         wanted = load_file(self.folder / "ours" / name / "output.safetensors")["output"]
         self.say(f"{name}, ours as peft in peft", self.forward(model), wanted, problems)
 

@@ -1,0 +1,66 @@
+#pragma once
+// What `sonoforge train diffusion` is told: a published model, a folder of
+// images, and how a LoRA on the model is trained.
+
+#include <string>
+#include <vector>
+
+#include "core/option.h"
+#include "data/cohort.h"
+#include "dist/recorder/phase.h"
+#include "models/lora/lora_config.h"
+#include "trainer/latent_images.h"
+#include "trainer/train_config.h"
+
+namespace sono {
+
+// [diffusion]
+struct LatentDiffusionConfig {
+  // "model": what the model's scheduler_config.json says; or epsilon,
+  // v_prediction.
+  std::string prediction = "model";
+  bool zero_terminal_snr = false;  // with v_prediction; Lin et al. 2023
+  double min_snr_gamma = 0;        // 5 is usual; 0: off
+  double noise_offset = 0;         // 0.1 at most is usual
+  double caption_dropout = 0;      // for guidance without a negative prompt
+  int clip_skip = 1;               // 1: the text encoder's last layer
+
+  void validate() const;
+};
+
+// [validation]
+struct HeldOutConfig {
+  double fraction = 0;       // of the exams, never trained on; 0: none
+  std::int64_t every = 100;  // steps
+  int timesteps = 4;         // an image
+};
+
+// [output]
+struct LoraOutputConfig {
+  std::vector<std::string> dialects{"diffusers"};  // and peft, kohya
+};
+
+struct LoraRecipe {
+  std::string model;  // folder of a model as diffusers saves it
+  std::string data;   // cohort folder
+  CohortConfig annotations;
+  LatentImageConfig images;
+  LoraConfig lora;
+  LatentDiffusionConfig diffusion;
+  TrainConfig train = defaults();
+  DistConfig dist;
+  HeldOutConfig validation;
+  LoraOutputConfig output;
+  // [place]
+  std::string cache;  // of latents and captions; empty: OUT/cache
+  double cache_gb = 40;
+  Deadlines deadlines;
+
+  // ConfigError naming the option.
+  void validate() const;
+  static TrainConfig defaults();
+};
+
+void describe(OptionTable& table, LoraRecipe& recipe);
+
+}  // namespace sono

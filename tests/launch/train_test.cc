@@ -1,0 +1,176 @@
+// `sonoforge train diffusion`, end to end on a small model: from a folder of
+// images to LoRA files, the same on any number of ranks and after a stop.
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "core/atomic_file.h"
+#include "models/io/safetensors.h"
+#include "models/text/clip_text_model.h"
+#include "models/unet/config_file.h"
+#include "models/unet/unet.h"
+#include "models/vae/autoencoder_kl.h"
+#include "tests/launch/program.h"
+
+namespace fs = std::filesystem;
+
+namespace sono {
+namespace {
+
+constexpr char kUNet[] = R"({"_class_name": "UNet2DConditionModel",
+ "in_channels": 4, "out_channels": 4, "block_out_channels": [8, 16],
+ "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
+ "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
+ "layers_per_block": 1, "cross_attention_dim": 8, "attention_head_dim": 2,
+ "norm_num_groups": 4, "sample_size": 16})";
+constexpr char kAutoencoder[] = R"({"_class_name": "AutoencoderKL",
+ "in_channels": 3, "out_channels": 3, "latent_channels": 4,
+ "block_out_channels": [4, 8], "layers_per_block": 1, "norm_num_groups": 2,
+ "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D"],
+ "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D"]})";
+constexpr char kText[] = R"({"architectures": ["CLIPTextModel"],
+ "vocab_size": 814, "hidden_size": 8, "intermediate_size": 16,
+ "num_hidden_layers": 2, "num_attention_heads": 2})";
+constexpr char kScheduler[] = R"({"_class_name": "DDIMScheduler",
+ "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012,
+ "num_train_timesteps": 1000, "clip_sample": false, "set_alpha_to_one": false,
+ "steps_offset": 1})";
+
+template <class Model>
+void write_part(const fs::path& folder, const char* config, Model& model,
+                const std::string& weights) {
+  fs::create_directories(folder);
+  write_file_atomic(folder / "config.json", config);
+  model.initialize(7);
+  save_safetensors(folder / weights, model.state());
+}
+
+// A model in diffusers' folder layout.
+void write_model(const fs::path& folder) {
+  UNet unet(read_unet_config(ConfigJson(kUNet, "unet")));
+  write_part(folder / "unet", kUNet, unet,
+             "diffusion_pytorch_model.safetensors");
+  AutoencoderKL vae(read_autoencoder_config(ConfigJson(kAutoencoder, "vae")));
+  write_part(folder / "vae", kAutoencoder, vae,
+             "diffusion_pytorch_model.safetensors");
+  ClipTextModel text(ClipTextConfig::read(ConfigJson(kText, "text")));
+  write_part(folder / "text_encoder", kText, text, "model.safetensors");
+  fs::create_directories(folder / "tokenizer");
+  for (const char* name : {"vocab.json", "merges.txt"}) {
+    fs::copy(SONO_SOURCE_DIR "/tests/parity/fixtures/clip_tokenizer/" +
+                 std::string(name),
+             folder / "tokenizer" / name);
+  }
+  fs::create_directories(folder / "scheduler");
+  write_file_atomic(folder / "scheduler" / "scheduler_config.json", kScheduler);
+}
+
+constexpr char kConfig[] = R"([data]
+channels = joint
+caption = a fetal head
+variants = 2
+resolution = 32
+step = 8
+min_side = 16
+max_side = 64
+[lora]
+rank = 2
+dropout = 0.1
+[train]
+steps = 5
+batch_size = 3
+lanes = 3
+ema_decay = 0.9
+checkpoint_every = 2
+[diffusion]
+min_snr_gamma = 5
+noise_offset = 0.05
+caption_dropout = 0.1
+[validation]
+fraction = 0.3
+every = 2
+[output]
+dialects = diffusers,peft,kohya
+)";
+
+class TrainCommand : public testing::Test {
+ protected:
+  TrainCommand() {
+    std::string name = (fs::temp_directory_path() / "sono.XXXXXX").string();
+    folder_ = ::mkdtemp(name.data());
+    write_model(folder_ / "model");
+    write_file_atomic(folder_ / "lora.ini", kConfig);
+    run_program("phantom --count 6 --out " + in("heads") +
+                " --set phantom.width=120 --set phantom.height=88");
+  }
+  ~TrainCommand() override { fs::remove_all(folder_); }
+
+  std::string in(const std::string& name) const {
+    return (folder_ / name).string();
+  }
+  std::string command(const std::string& out) const {
+    return "train diffusion --config " + in("lora.ini") + " --out " + in(out) +
+           " --set model.folder=" + in("model") +
+           " --set data.folder=" + in("heads");
+  }
+  std::string files_of(const std::string& out) const {
+    std::string all;
+    for (const char* name :
+         {"diffusers/pytorch_lora_weights.safetensors",
+          "peft/adapter_model.safetensors", "peft/adapter_config.json",
+          "kohya/lora.safetensors"}) {
+      all += read_file(folder_ / out / "lora" / name);
+    }
+    return all;
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(TrainCommand, SameFilesOnAnyNumberOfRanks) {
+  expect_result(command("one"), 0,
+                {"5 steps", "held-out loss", "lora/diffusers", "lora/kohya"});
+  expect_result(command("three") + " --local-ranks 3", 0, {"5 steps"});
+  EXPECT_TRUE(files_of("one") == files_of("three"));
+  expect_result("inspect " + in("one/lora/kohya/lora.safetensors"), 0,
+                {"LoRA as kohya writes it", "lora_unet_mid_block"});
+  expect_result(command("one"), 0, {"5 steps"});  // finished: only written
+  expect_result(command("one") + " --set lora.rank=3", 2,
+                {"lora.rank: 2 -> 3"});
+}
+
+TEST_F(TrainCommand, AStoppedTrainingGoesOn) {
+  const auto stopped = signal_program(
+      command("stopped") + " --set train.steps=400", "step  loss", SIGUSR1);
+  expect_result(stopped, 75, {"run the same command again"});
+  expect_result(command("stopped") + " --set train.steps=400 --local-ranks 3",
+                0, {"going on from", "400 steps"});
+  expect_result(command("straight") + " --set train.steps=400", 0,
+                {"400 steps"});
+  EXPECT_TRUE(files_of("stopped") == files_of("straight"));
+}
+
+TEST_F(TrainCommand, NamesWhatIsWrong) {
+  const auto refuse = [&](const std::string& setting, int code,
+                          const std::string& part) {
+    expect_result(command("bad") + " --set " + setting, code, {part});
+  };
+  expect_result("train segmentation --out x", 2, {"only `train diffusion`"});
+  expect_result("train diffusion", 2, {"--out DIR is missing"});
+  refuse("model.folder=" + in("heads"), 2, "has no folder unet");
+  refuse("lora.targets=to_z", 2, "no layer of the unet fits 'to_z'");
+  refuse("lora.rnk=3", 2, "'lora.rank'");
+  refuse("output.dialects=gguf", 2, "output.dialects");
+  refuse("dist.recompute=true", 2, "lora.dropout and dist.recompute");
+  refuse("diffusion.zero_terminal_snr=true", 2, "v_prediction");
+  refuse("data.caption='{label}'", 3, "is in no class folder");
+  fs::resize_file(folder_ / "model/unet/diffusion_pytorch_model.safetensors",
+                  5000);
+  refuse("train.steps=5", 3, "diffusion_pytorch_model.safetensors");
+}
+
+}  // namespace
+}  // namespace sono
