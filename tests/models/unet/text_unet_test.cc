@@ -186,6 +186,15 @@ TEST_P(TinyTextUNet, GradientsEqualDiffusers) {
   }
 }
 
+TEST_P(TinyTextUNet, Bf16EqualsDiffusers) {
+  // The same dtype on both sides; of seven bits each, a few are noise.
+  unet.adopt_state(unet.state(), "memory", at::kBFloat16);
+  const at::Tensor got = run(condition());
+  EXPECT_EQ(got.scalar_type(), at::kBFloat16);
+  EXPECT_LT(relative_error(got.to(at::kFloat), fixture["output.bf16"]), 2e-2);
+  EXPECT_GT(relative_error(got.to(at::kFloat), fixture["output"]), 1e-4);
+}
+
 INSTANTIATE_TEST_SUITE_P(Networks, TinyTextUNet, testing::Values("text_unet"));
 
 }  // namespace
