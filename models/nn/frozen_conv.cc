@@ -51,8 +51,9 @@ at::Tensor product_forward(const Geometry& g, const at::Tensor& x,
   const at::Tensor y = bias.defined()
                            ? at::baddbmm(bias.unsqueeze(1), rows, columns)
                            : at::bmm(rows, columns);
-  return y.view(
-      {x.size(0), weight.size(0), g.output_side(2), g.output_side(3)});
+  // No view to autograd: callers add to the result in place.
+  return at::_unsafe_view(
+      y, {x.size(0), weight.size(0), g.output_side(2), g.output_side(3)});
 }
 
 at::Tensor product_backward(const Geometry& g, const at::Tensor& gradient,

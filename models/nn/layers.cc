@@ -49,14 +49,19 @@ Conv2d::Conv2d(std::int64_t in_channels, std::int64_t out_channels,
   if (options.bias) bias = add_parameter("bias", {out_channels}, start);
 }
 
-at::Tensor Conv2d::operator()(const at::Tensor& x) const {
+at::Tensor Conv2d::convolve(const at::Tensor& x) const {
   const bool trained =
       weight.requires_grad() || (bias.defined() && bias.requires_grad());
-  const at::Tensor y =
-      trained || options_.groups > 1
-          ? at::conv2d(x, weight, bias, options_.stride, options_.padding,
-                       /*dilation=*/1, options_.groups)
-          : frozen_conv2d(x, weight, bias, options_.stride, options_.padding);
+  if (trained || options_.groups > 1) {
+    return at::conv2d(x, weight, bias, options_.stride, options_.padding,
+                      /*dilation=*/1, options_.groups);
+  }
+  if (winograd && winograd->holds(weight)) return (*winograd)(x, bias);
+  return frozen_conv2d(x, weight, bias, options_.stride, options_.padding);
+}
+
+at::Tensor Conv2d::operator()(const at::Tensor& x) const {
+  const at::Tensor y = convolve(x);
   if (low_rank == nullptr) return y;
   return low_rank->add_conv2d(y, x, options_.stride, options_.padding);
 }

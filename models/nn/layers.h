@@ -2,8 +2,11 @@
 // The layers every model here is built of, with torch.nn's defaults for
 // initialisation and epsilon. Inputs are fp32 [B, C, H, W] or [..., features].
 
+#include <memory>
+
 #include "models/nn/low_rank.h"
 #include "models/nn/module.h"
+#include "models/nn/winograd.h"
 
 namespace sono {
 
@@ -38,11 +41,16 @@ class Conv2d : public Module {
 
   at::Tensor weight, bias;
   const LowRank* low_rank = nullptr;  // as in Linear
+  // A faster form of frozen weights (models/nn/frozen.h); unused while the
+  // weights are not those it was made of, or want a gradient.
+  std::unique_ptr<const WinogradConv> winograd;
 
  protected:
   std::vector<at::Tensor> borrowed() const override;
 
  private:
+  at::Tensor convolve(const at::Tensor& x) const;
+
   ConvOptions options_;
 };
 

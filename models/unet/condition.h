@@ -29,7 +29,7 @@ struct TextContext {
 
 // The timesteps of a schedule. Made by UNet::prepare_times.
 struct TimeTable {
-  std::vector<std::int64_t> timesteps;
+  std::vector<double> timesteps;
   // By the resnet that adds it: [timesteps, channels].
   std::unordered_map<const Module*, at::Tensor> shifts{};
 };

@@ -157,7 +157,7 @@ TextContext EncoderHalf::prepare_text(const at::Tensor& tokens) const {
 }
 
 TimeTable EncoderHalf::prepare_times(
-    const std::vector<std::int64_t>& timesteps) const {
+    const std::vector<double>& timesteps) const {
   const at::NoGradGuard no_grad;
   TimeTable table{timesteps};
   const at::Tensor time = embed(at::tensor(timesteps), {});

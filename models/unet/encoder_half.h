@@ -36,8 +36,7 @@ class EncoderHalf : public Module {
   virtual TextContext prepare_text(const at::Tensor& tokens) const;
   // The time's projections for each of `timesteps`, without gradients. Only
   // for a network without classes.
-  virtual TimeTable prepare_times(
-      const std::vector<std::int64_t>& timesteps) const;
+  virtual TimeTable prepare_times(const std::vector<double>& timesteps) const;
 
  protected:
   // Throws ConfigError. Makes all but the middle, which the derived class adds

@@ -1,8 +1,18 @@
 #include "models/unet/resnet_block.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include "models/nn/recompute.h"
 
 namespace sono {
+namespace {
+
+// Of a map that nobody else has.
+at::Tensor silu_of(at::Tensor map) {
+  return at::GradMode::is_enabled() ? at::silu(map) : at::silu_(map);
+}
+
+}  // namespace
 
 ResnetBlock::ResnetBlock(const ResnetBlockOptions& o)
     : norm1_(o.groups, o.in_channels, o.eps),
@@ -51,10 +61,12 @@ void ResnetBlock::prepare(const at::Tensor& activated_times,
 
 at::Tensor ResnetBlock::forward(const at::Tensor& x,
                                 const at::Tensor& time_shift) const {
-  at::Tensor h = conv1_(at::silu(norm1_(x)));
-  if (time_shift.defined()) h = h + time_shift.unsqueeze(-1).unsqueeze(-1);
-  h = conv2_(at::silu(norm2_(h)));
-  h = h + (conv_shortcut_ ? (*conv_shortcut_)(x) : x);
+  at::Tensor h = conv1_(silu_of(norm1_(x)));
+  // Nothing in backward needs what a convolution gave, so it is added to in
+  // place.
+  if (time_shift.defined()) h.add_(time_shift.unsqueeze(-1).unsqueeze(-1));
+  h = conv2_(silu_of(norm2_(h)));
+  h.add_(conv_shortcut_ ? (*conv_shortcut_)(x) : x);
   return output_scale_ == 1 ? h : h / output_scale_;
 }
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "models/nn/recompute.h"
+#include "models/unet/geglu.h"
 
 namespace sono {
 namespace {
@@ -28,8 +29,7 @@ FeedForward::FeedForward(std::int64_t channels)
 }
 
 at::Tensor FeedForward::operator()(const at::Tensor& x) const {
-  const auto halves = proj_(x).chunk(2, -1);
-  return out_(halves[0] * at::gelu(halves[1]));
+  return out_(geglu(proj_(x)));
 }
 
 BasicTransformerBlock::BasicTransformerBlock(const TransformerOptions& o)

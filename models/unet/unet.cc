@@ -73,8 +73,7 @@ TextContext UNet::prepare_text(const at::Tensor& tokens) const {
   return text;
 }
 
-TimeTable UNet::prepare_times(
-    const std::vector<std::int64_t>& timesteps) const {
+TimeTable UNet::prepare_times(const std::vector<double>& timesteps) const {
   const at::NoGradGuard no_grad;
   TimeTable table = EncoderHalf::prepare_times(timesteps);
   const at::Tensor time = embed(at::tensor(timesteps), {});

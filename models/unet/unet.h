@@ -30,8 +30,7 @@ class UNet : public EncoderHalf {
                         const ControlResiduals* control = nullptr) const;
 
   TextContext prepare_text(const at::Tensor& tokens) const override;
-  TimeTable prepare_times(
-      const std::vector<std::int64_t>& timesteps) const override;
+  TimeTable prepare_times(const std::vector<double>& timesteps) const override;
 
  private:
   void add_up_blocks();

@@ -61,6 +61,12 @@ void draw_peer_weights(Module& module, const std::string& prefix) {
   }
 }
 
+at::Tensor drawn_peer_weight(const std::string& name, at::IntArrayRef shape) {
+  at::Tensor tensor = at::empty(shape, at::kFloat);
+  draw(name, tensor);
+  return tensor;
+}
+
 PeerFixture::PeerFixture(const std::string& name)
     : path_(folder(full_) + "/" + name + ".safetensors"),
       tensors_(load_safetensors(path_)) {}

@@ -11,6 +11,7 @@ namespace sono {
 
 // Sets every parameter; `prefix` stands before the names of a part of a model.
 void draw_peer_weights(Module& module, const std::string& prefix = "");
+at::Tensor drawn_peer_weight(const std::string& name, at::IntArrayRef shape);
 
 class PeerFixture {
  public:

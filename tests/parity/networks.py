@@ -128,6 +128,10 @@ def unet_fixture(folder, name, options, height, width, stages=()):
             tensors[f"output.sinusoid.{shift}"] = get_timestep_embedding(
                 torch.tensor([0, 1, 500, 999]), 32, flip, shift)
         gradients(model, sample, timesteps, text, labels, tensors)
+        half = torch.bfloat16
+        with torch.no_grad():
+            tensors["output.bf16"] = model.to(half)(
+                sample.to(half), timesteps, text.to(half)).sample.float()
     save(folder, name, tensors, config_of(model))
 
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "models/nn/frozen.h"
 #include "models/nn/recompute.h"
 #include "models/unet/config_file.h"
 #include "models/unet/unet.h"
@@ -53,6 +54,11 @@ TEST_P(TextUNet, EqualsDiffusersForABatchOfOne) {
   if (c.class_ids.defined()) c.class_ids = c.class_ids.slice(0, 2);
   expect_equal(unet(fixture["input.sample"].slice(0, 2), at::tensor({500}), c),
                "output.one");
+}
+
+TEST_P(TextUNet, FrozenFormEqualsDiffusers) {
+  EXPECT_GT(prepare_frozen(unet), 0);
+  expect_equal(run(condition()), "output");
 }
 
 TEST_P(TextUNet, AnotherTimeOrTextShows) {
@@ -155,6 +161,7 @@ TEST_P(TinyTextUNet, EveryParameterMatters) {
 TEST_P(TinyTextUNet, GradientsEqualDiffusers) {
   for (const bool recompute : {false, true}) {
     unet.requires_grad(true);
+    if (recompute) prepare_frozen(unet);  // without effect: nothing is frozen
     for (auto& [name, tensor] : unet.named_parameters()) {
       tensor.mutable_grad() = at::Tensor();
     }
@@ -177,6 +184,15 @@ TEST_P(TinyTextUNet, GradientsEqualDiffusers) {
     EXPECT_LT(relative_error(sample.grad(), fixture["grad.sample"]), 1e-4);
     EXPECT_LT(relative_error(c.text.grad(), fixture["grad.text"]), 1e-4);
   }
+}
+
+TEST_P(TinyTextUNet, Bf16EqualsDiffusers) {
+  // The same dtype on both sides; of seven bits each, a few are noise.
+  unet.adopt_state(unet.state(), "memory", at::kBFloat16);
+  const at::Tensor got = run(condition());
+  EXPECT_EQ(got.scalar_type(), at::kBFloat16);
+  EXPECT_LT(relative_error(got.to(at::kFloat), fixture["output.bf16"]), 2e-2);
+  EXPECT_GT(relative_error(got.to(at::kFloat), fixture["output"]), 1e-4);
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, TinyTextUNet, testing::Values("text_unet"));

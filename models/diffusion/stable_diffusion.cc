@@ -1,0 +1,188 @@
+#include "models/diffusion/stable_diffusion.h"
+
+#include "core/check.h"
+#include "core/random.h"
+#include "models/diffusion/guidance.h"
+#include "models/unet/config_file.h"
+
+namespace sono {
+namespace {
+
+// Standard normal, one stream an image and `epoch`.
+at::Tensor normal_noise(const std::vector<std::uint64_t>& seeds,
+                        std::vector<std::int64_t> shape, std::uint64_t epoch) {
+  shape.insert(shape.begin(), static_cast<std::int64_t>(seeds.size()));
+  at::Tensor noise = at::empty(shape, at::kFloat);
+  const std::int64_t count = noise.numel() / noise.size(0);
+  float* out = noise.data_ptr<float>();
+  for (const std::uint64_t seed : seeds) {
+    Random(make_key("stable_diffusion.noise", seed, 0, epoch))
+        .fill_normal(out, static_cast<std::size_t>(count));
+    out += count;
+  }
+  return noise;
+}
+
+bool guided(const TextToImageRequest& request) {
+  return request.guidance_scale > 1;
+}
+
+[[noreturn]] void refuse(const std::string& why) {
+  throw ConfigError("text to image: " + why);
+}
+
+}  // namespace
+
+void TextToImageRequest::validate(std::int64_t step) const {
+  const std::size_t count = prompts.size();
+  if (count == 0) refuse("no prompt");
+  if (negative_prompts.size() > 1 && negative_prompts.size() != count) {
+    refuse(std::to_string(negative_prompts.size()) + " negative prompts for " +
+           std::to_string(count) + " prompts; give one, or one a prompt");
+  }
+  if (seeds.size() != count) {
+    refuse(std::to_string(seeds.size()) + " seeds for " +
+           std::to_string(count) + " prompts; give one a prompt");
+  }
+  if (height < step || width < step || height % step || width % step) {
+    refuse("height " + std::to_string(height) + " and width " +
+           std::to_string(width) + " must be multiples of " +
+           std::to_string(step));
+  }
+  if (!(guidance_scale >= 0) || !(guidance_rescale >= 0) ||
+      guidance_rescale > 1) {
+    refuse("guidance_scale must be 0 or more, guidance_rescale 0 to 1");
+  }
+  if (control && (control->net == nullptr || !control->image.defined())) {
+    refuse("control needs a network and an image");
+  }
+}
+
+// What does not change from step to step: prompts, then negative prompts where
+// guided, and the timesteps, as each network wants them.
+struct StableDiffusion::Trajectory {
+  struct Prepared {
+    Prepared(const EncoderHalf& net, const at::Tensor& tokens,
+             const std::vector<double>& timesteps)
+        : text(net.prepare_text(tokens)), times(net.prepare_times(timesteps)) {}
+    UNetCondition at_step(std::size_t index) const {
+      return {.prepared_text = &text,
+              .times = &times,
+              .step = static_cast<std::int64_t>(index)};
+    }
+    TextContext text;
+    TimeTable times;
+  };
+  const TextToImageRequest& request;
+  Prepared unet;
+  std::optional<Prepared> control;
+};
+
+StableDiffusion::StableDiffusion(const Pretrained& pretrained,
+                                 const SchedulerFile& scheduler,
+                                 at::ScalarType dtype)
+    : tokenizer_(pretrained.tokenizer_folder()),
+      text_encoder_(
+          ClipTextConfig::read(pretrained.config(ModelPart::kTextEncoder))),
+      vae_(read_autoencoder_config(pretrained.config(ModelPart::kVae))),
+      unet_(read_unet_config(pretrained.config(ModelPart::kUNet))),
+      noise_(scheduler.noise),
+      prediction_(parse_prediction("scheduler", scheduler.prediction)),
+      sampler_(scheduler.sampler) {
+  text_encoder_.check_tokenizer(tokenizer_,
+                                pretrained.tokenizer_folder().string());
+  pretrained.load(ModelPart::kTextEncoder, text_encoder_, dtype);
+  pretrained.load(ModelPart::kVae, vae_, dtype);
+  pretrained.load(ModelPart::kUNet, unet_, dtype);
+}
+
+at::Tensor StableDiffusion::encode(const std::vector<std::string>& prompts,
+                                   std::int64_t clip_skip) const {
+  const at::NoGradGuard no_grad;
+  return text_encoder_(tokenizer_.encode_all(prompts), clip_skip);
+}
+
+std::vector<std::int64_t> StableDiffusion::noise_shape(
+    const TextToImageRequest& request) const {
+  const std::int64_t factor = vae_.config().downscale();
+  return {vae_.config().latent_channels, request.height / factor,
+          request.width / factor};
+}
+
+// Both halves of the guidance in one batch.
+at::Tensor StableDiffusion::predict(const Trajectory& trajectory,
+                                    const at::Tensor& latents,
+                                    std::size_t index) const {
+  const TextToImageRequest& request = trajectory.request;
+  const at::Tensor input =
+      guided(request) ? at::cat({latents, latents}) : latents;
+  const UNetCondition condition = trajectory.unet.at_step(index);
+  if (!request.control) return unet_(input, {}, condition).to(at::kFloat);
+  const ControlRequest& control = *request.control;
+  const at::Tensor image = control.image.size(0) == 1 || !guided(request)
+                               ? control.image
+                               : at::cat({control.image, control.image});
+  const ControlResiduals residuals = (*control.net)(
+      input, {}, trajectory.control->at_step(index), image, control.strength);
+  return unet_(input, {}, condition, &residuals).to(at::kFloat);
+}
+
+// Prompts, then negative prompts where guided.
+at::Tensor StableDiffusion::encode_halves(
+    const TextToImageRequest& request) const {
+  std::vector<std::string> prompts = request.prompts;
+  if (guided(request)) {
+    std::vector<std::string> negative = request.negative_prompts;
+    if (negative.empty()) negative.emplace_back();
+    negative.resize(prompts.size(), negative.front());
+    prompts.insert(prompts.end(), negative.begin(), negative.end());
+  }
+  return encode(prompts, request.clip_skip);
+}
+
+at::Tensor StableDiffusion::sample_latents(
+    const TextToImageRequest& request) const {
+  const at::NoGradGuard no_grad;
+  request.validate(vae_.config().downscale());
+  request.sampler.validate("sampler", noise_, prediction_);
+  const auto sampler =
+      make_sampler(request.sampler, NoiseSchedule(noise_), prediction_);
+  const std::vector<std::int64_t> shape = noise_shape(request);
+  sampler->set_step_noise([&](std::size_t index) {
+    return normal_noise(request.seeds, shape, 1 + index);
+  });
+
+  const at::Tensor tokens = encode_halves(request);
+  Trajectory trajectory{request, {unet_, tokens, sampler->timesteps()}, {}};
+  if (request.control) {
+    trajectory.control.emplace(*request.control->net, tokens,
+                               sampler->timesteps());
+  }
+  at::Tensor latents = request.noise.defined()
+                           ? request.noise
+                           : normal_noise(request.seeds, shape, 0);
+  latents = latents * sampler->initial_scale();
+  for (std::size_t i = 0; i < sampler->timesteps().size(); ++i) {
+    if (request.before_call) request.before_call();
+    at::Tensor output = predict(trajectory, latents, i);
+    if (guided(request)) {
+      output = guide_rescaled(output, request.guidance_scale,
+                              request.guidance_rescale);
+    }
+    latents = sampler->step(output, i, latents);
+  }
+  return latents;
+}
+
+at::Tensor StableDiffusion::to_images(const at::Tensor& latents) const {
+  const at::NoGradGuard no_grad;
+  const at::Tensor decoded =
+      vae_.decode(latents / vae_.config().scaling_factor).to(at::kFloat);
+  return (decoded / 2 + 0.5).clamp(0, 1);
+}
+
+at::Tensor to_bytes(const at::Tensor& images) {
+  return (images * 255).round().to(at::kByte);
+}
+
+}  // namespace sono

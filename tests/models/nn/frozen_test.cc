@@ -1,0 +1,121 @@
+// Frozen convolutions in their faster form: the results and gradients of the
+// plain one, and never those of weights that are gone.
+
+#include "models/nn/frozen.h"
+
+#include <gtest/gtest.h>
+
+#include "core/random.h"
+#include "models/nn/layers.h"
+
+namespace sono {
+namespace {
+
+at::Tensor normal(const char* name, at::IntArrayRef shape) {
+  Random random(make_key(name, 1));
+  at::Tensor tensor = at::empty(shape, at::kFloat);
+  random.fill_normal(tensor.data_ptr<float>(), tensor.numel());
+  return tensor;
+}
+
+double difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
+
+class Pair : public Module {
+ public:
+  Pair()
+      : conv(24, 17, {.kernel = 3, .padding = 1}),
+        wide(24, 32, {.kernel = 3, .padding = 1}),
+        strided(24, 24, {.kernel = 3, .stride = 2, .padding = 1}) {
+    add_module("conv", conv);
+    add_module("wide", wide);
+    add_module("strided", strided);
+    initialize(3);
+  }
+  Conv2d conv, wide, strided;
+};
+
+TEST(Frozen, ConvolutionGivesTheSameForAnySize) {
+  const at::NoGradGuard no_grad;
+  Pair pair;
+  const std::int64_t sizes[][3] = {{1, 1, 1}, {2, 3, 5},   {3, 4, 4},
+                                   {1, 2, 9}, {2, 16, 17}, {1, 33, 8}};
+  for (const auto& [batch, height, width] : sizes) {
+    const at::Tensor x = normal("x", {batch, 24, height, width});
+    const at::Tensor wanted = pair.conv(x);
+    prepare_frozen(pair);
+    EXPECT_LT(difference(pair.conv(x), wanted), 1e-5) << x.sizes();
+    // The negative control: it is another way of computing, after all.
+    if (x.numel() > 1000) {
+      EXPECT_FALSE(at::equal(pair.conv(x), wanted));
+    }
+    forget_frozen(pair);
+    EXPECT_TRUE(at::equal(pair.conv(x), wanted));
+  }
+}
+
+TEST(Frozen, InputGradientIsThePlainOne) {
+  Pair pair;
+  for (const std::int64_t side : {3, 6, 15, 24}) {
+    const at::Tensor start = normal("x", {2, 24, side, side + 1});
+    const at::Tensor weights = normal("w", {2, 17, side, side + 1});
+    const auto gradient = [&] {
+      const at::Tensor x = start.clone().requires_grad_();
+      (pair.conv(x) * weights).sum().backward();
+      return x.grad();
+    };
+    const at::Tensor wanted = gradient();
+    prepare_frozen(pair);
+    EXPECT_LT(difference(gradient(), wanted), 1e-5) << side;
+    forget_frozen(pair);
+  }
+}
+
+TEST(Frozen, ReadsMapsInAnyMemoryFormat) {
+  const at::NoGradGuard no_grad;
+  Pair pair;
+  prepare_frozen(pair);
+  const at::Tensor x = normal("x", {2, 24, 6, 7});
+  EXPECT_TRUE(at::equal(pair.conv(x.contiguous(at::MemoryFormat::ChannelsLast)),
+                        pair.conv(x)));
+}
+
+TEST(Frozen, ForgetsWeightsThatChange) {
+  Pair pair;
+  prepare_frozen(pair);
+  const at::Tensor x = normal("x", {1, 24, 6, 6});
+  {
+    const at::NoGradGuard no_grad;
+    pair.conv.weight.mul_(2);
+    const at::Tensor wanted =
+        at::conv2d(x, pair.conv.weight, pair.conv.bias, 1, 1);
+    EXPECT_TRUE(at::equal(pair.conv(x), wanted));
+    StateDict state = pair.state();
+    for (auto& [name, tensor] : state) tensor = tensor * 3;
+    pair.adopt_state(state, "memory");
+    EXPECT_TRUE(at::equal(
+        pair.conv(x),
+        at::conv2d(x, state.at("conv.weight"), state.at("conv.bias"), 1, 1)));
+  }
+  prepare_frozen(pair);
+  pair.requires_grad(true);
+  pair.conv(x).sum().backward();
+  EXPECT_TRUE(pair.conv.weight.grad().defined());
+}
+
+TEST(Frozen, TakesTheSmallestFirstUpToItsLimit) {
+  Pair pair;
+  const std::int64_t small = 24 * 17 * 16 * 4, large = 24 * 32 * 16 * 4;
+  EXPECT_EQ(prepare_frozen(pair), small + large);
+  EXPECT_EQ(pair.conv.winograd->nbytes(), small);
+  EXPECT_EQ(pair.strided.winograd, nullptr);
+  forget_frozen(pair);
+  EXPECT_EQ(prepare_frozen(pair, large), small);
+  EXPECT_EQ(pair.wide.winograd, nullptr);
+  forget_frozen(pair);
+  EXPECT_EQ(prepare_frozen(pair, 10), 0);
+}
+
+}  // namespace
+}  // namespace sono
