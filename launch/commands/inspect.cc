@@ -1,5 +1,6 @@
 // `sonoforge inspect PATH`: what it is and what it was made from.
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <numeric>
@@ -13,6 +14,7 @@
 #include "launch/commands/commands.h"
 #include "launch/commands/path_kind.h"
 #include "launch/options/command_line.h"
+#include "models/lora/lora_file.h"
 
 namespace fs = std::filesystem;
 
@@ -44,8 +46,31 @@ nlohmann::json read_json(const fs::path& path) {
   }
 }
 
+// A LoRA's layers with what each of them counts.
+void inspect_lora(const fs::path& path) {
+  const LoraFile file = read_lora(path);
+  std::printf("%s: LoRA as %s writes it\n", file.source.c_str(),
+              to_string(file.dialect).c_str());
+  say("layers", std::to_string(file.entries.size()));
+  std::printf("  %-10s %-6s %-10s %s\n", "scale", "rank", "alpha", "layer");
+  for (const LoraEntry& entry : file.entries) {
+    std::printf("  %-10.6g %-6lld %-10.6g %s\n", entry.scale(),
+                static_cast<long long>(entry.rank()), entry.alpha,
+                entry.name.c_str());
+  }
+}
+
+bool is_lora(const SafetensorsHeader& header) {
+  return std::any_of(header.entries.begin(), header.entries.end(),
+                     [](const auto& entry) {
+                       const auto key = parse_lora_key(entry.name);
+                       return key && key->part == LoraKey::Part::kDown;
+                     });
+}
+
 void inspect_weights(const fs::path& path) {
   const SafetensorsHeader header = read_header(path);
+  if (is_lora(header)) return inspect_lora(path);
   std::int64_t parameters = 0;
   std::map<std::string, int> dtypes;
   for (const auto& entry : header.entries) {

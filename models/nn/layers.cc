@@ -12,6 +12,11 @@ Initializer fan_in_uniform(std::int64_t fan_in) {
           1.0 / std::sqrt(static_cast<double>(fan_in))};
 }
 
+std::vector<at::Tensor> tensors_of(const LowRank* low_rank) {
+  if (low_rank == nullptr) return {};
+  return {low_rank->down, low_rank->up};
+}
+
 constexpr Initializer kOnes{Initializer::Kind::kConstant, 1.0};
 
 }  // namespace
@@ -24,7 +29,12 @@ Linear::Linear(std::int64_t in_features, std::int64_t out_features,
 }
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
+  if (low_rank != nullptr) return low_rank->linear(x, weight, bias);
   return at::linear(x, weight, bias);
+}
+
+std::vector<at::Tensor> Linear::borrowed() const {
+  return tensors_of(low_rank);
 }
 
 Conv2d::Conv2d(std::int64_t in_channels, std::int64_t out_channels,
@@ -38,8 +48,15 @@ Conv2d::Conv2d(std::int64_t in_channels, std::int64_t out_channels,
 }
 
 at::Tensor Conv2d::operator()(const at::Tensor& x) const {
-  return at::conv2d(x, weight, bias, options_.stride, options_.padding,
-                    /*dilation=*/1, options_.groups);
+  const at::Tensor y =
+      at::conv2d(x, weight, bias, options_.stride, options_.padding,
+                 /*dilation=*/1, options_.groups);
+  if (low_rank == nullptr) return y;
+  return low_rank->add_conv2d(y, x, options_.stride, options_.padding);
+}
+
+std::vector<at::Tensor> Conv2d::borrowed() const {
+  return tensors_of(low_rank);
 }
 
 ConvTranspose2d::ConvTranspose2d(std::int64_t in_channels,

@@ -2,6 +2,7 @@
 // The layers every model here is built of, with torch.nn's defaults for
 // initialisation and epsilon. Inputs are fp32 [B, C, H, W] or [..., features].
 
+#include "models/nn/low_rank.h"
 #include "models/nn/module.h"
 
 namespace sono {
@@ -13,6 +14,11 @@ class Linear : public Module {
   at::Tensor operator()(const at::Tensor& x) const;
 
   at::Tensor weight, bias;
+  // Added to the layer while set (models/lora/lora_set.h); not owned.
+  const LowRank* low_rank = nullptr;
+
+ protected:
+  std::vector<at::Tensor> borrowed() const override;
 };
 
 struct ConvOptions {
@@ -28,8 +34,13 @@ class Conv2d : public Module {
   Conv2d(std::int64_t in_channels, std::int64_t out_channels,
          ConvOptions options);
   at::Tensor operator()(const at::Tensor& x) const;
+  const ConvOptions& options() const { return options_; }
 
   at::Tensor weight, bias;
+  const LowRank* low_rank = nullptr;  // as in Linear
+
+ protected:
+  std::vector<at::Tensor> borrowed() const override;
 
  private:
   ConvOptions options_;

@@ -51,6 +51,14 @@ NamedTensors Module::named_parameters() const {
   return all;
 }
 
+std::vector<at::Tensor> Module::borrowed_parameters() const {
+  std::vector<at::Tensor> all;
+  visit("", [&](const std::string&, const Module& module) {
+    for (const at::Tensor& tensor : module.borrowed()) all.push_back(tensor);
+  });
+  return all;
+}
+
 std::vector<const Module*> Module::blocks() const {
   std::vector<const Module*> all;
   visit("", [&](const std::string&, const Module& module) {
@@ -66,6 +74,16 @@ NamedTensors Module::named_buffers() const {
       all.emplace_back(prefix + name, tensor);
     }
   });
+  return all;
+}
+
+std::vector<std::pair<std::string, Module*>> Module::named_modules() {
+  std::vector<std::pair<std::string, Module*>> all = {{"", this}};
+  for (const auto& [name, child] : children_) {
+    for (const auto& [path, module] : child->named_modules()) {
+      all.emplace_back(path.empty() ? name : name + "." + path, module);
+    }
+  }
   return all;
 }
 

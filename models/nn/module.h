@@ -38,8 +38,15 @@ class Module {
 
   // In registration order, with dotted names ("mask_decoder.iou_token.weight").
   NamedTensors named_parameters() const;
+  // Of others, that this tree computes with: the low-rank additions of its
+  // layers. Not among its own.
+  std::vector<at::Tensor> borrowed_parameters() const;
   // Tensors that are saved but not trained (batch-norm statistics).
   NamedTensors named_buffers() const;
+
+  // This module (an empty path) and all below it with their dotted paths
+  // ("mask_decoder.iou_token"), in registration order.
+  std::vector<std::pair<std::string, Module*>> named_modules();
 
   // Draws every parameter from (seed, its name); the order does not matter.
   void initialize(std::uint64_t seed);
@@ -55,6 +62,8 @@ class Module {
 
  protected:
   virtual bool is_block() const { return false; }
+  // What this module alone borrows.
+  virtual std::vector<at::Tensor> borrowed() const { return {}; }
   // Creates an fp32 parameter; keep the returned handle as a member.
   at::Tensor add_parameter(const std::string& name, at::IntArrayRef shape,
                            Initializer initializer = {});

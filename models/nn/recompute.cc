@@ -41,6 +41,9 @@ variable_list parameters_of(const Module& block) {
   for (const auto& [name, tensor] : block.named_parameters()) {
     if (tensor.requires_grad()) parameters.push_back(tensor);
   }
+  for (const at::Tensor& tensor : block.borrowed_parameters()) {
+    if (tensor.requires_grad()) parameters.push_back(tensor);
+  }
   return parameters;
 }
 

@@ -10,7 +10,8 @@ AttentionBlock::AttentionBlock(const AttentionBlockOptions& o)
       to_k_(o.channels, o.channels),
       to_v_(o.channels, o.channels),
       to_out_(o.channels, o.channels),
-      heads_(o.channels / o.head_dim) {
+      heads_(o.head_dim == 0 ? 1 : o.channels / o.head_dim),
+      output_scale_(o.output_scale) {
   add_module("group_norm", group_norm_);
   add_module("to_q", to_q_);
   add_module("to_k", to_k_);
@@ -36,7 +37,8 @@ at::Tensor AttentionBlock::forward(const at::Tensor& x) const {
       heads_first(to_v_(tokens)));
   const at::Tensor out =
       to_out_(mixed.transpose(1, 2).reshape({batch, -1, channels}));
-  return x + out.transpose(1, 2).reshape(x.sizes());
+  const at::Tensor sum = x + out.transpose(1, 2).reshape(x.sizes());
+  return output_scale_ == 1 ? sum : sum / output_scale_;
 }
 
 }  // namespace sono

@@ -1,6 +1,7 @@
 #pragma once
 // Self-attention over the pixels of a feature map (diffusers' Attention as
-// UNet2DModel uses it: group norm, biases everywhere, residual).
+// UNet2DModel and autoencoders use it: group norm, biases everywhere,
+// residual).
 
 #include "models/nn/layers.h"
 
@@ -8,9 +9,10 @@ namespace sono {
 
 struct AttentionBlockOptions {
   std::int64_t channels = 0;
-  std::int64_t head_dim = 8;  // divides channels
+  std::int64_t head_dim = 8;  // divides channels; 0: one head of them all
   std::int64_t groups = 32;
   double eps = 1e-5;
+  double output_scale = 1;  // divides the output
 };
 
 class AttentionBlock : public Module {
@@ -28,6 +30,7 @@ class AttentionBlock : public Module {
   GroupNorm group_norm_;
   Linear to_q_, to_k_, to_v_, to_out_;
   std::int64_t heads_;
+  double output_scale_;
 };
 
 }  // namespace sono

@@ -112,6 +112,16 @@ TEST_F(PathCommands, WeightsAreDescribed) {
   expect_result("inspect " + in("w.safetensors"), 3, {"w.safetensors"});
 }
 
+TEST_F(PathCommands, ALoraSaysWhatEachLayerCounts) {
+  const std::string fixtures = SONO_SOURCE_DIR "/tests/parity/fixtures/lora/";
+  expect_result("inspect " + fixtures + "kohya/lora.safetensors", 0,
+                {"LoRA as kohya writes it", "0.5        2      1",
+                 "lora_unet_down_blocks_0_attentions_0_proj_in"});
+  expect_result(
+      "inspect " + fixtures + "diffusers/pytorch_lora_weights.safetensors", 0,
+      {"LoRA as diffusers writes it", "0.666667   3      2"});
+}
+
 TEST_F(PathCommands, WhatIsNotThereEndsWithThree) {
   for (const std::string command : {"inspect ", "verify "}) {
     expect_result(command + in("none"), 3, {in("none"), "no such file"});
