@@ -61,8 +61,8 @@ TrainConfig LoraRecipe::defaults() {
 void LoraRecipe::validate() const {
   if (model.empty()) {
     throw ConfigError(
-        "option model.folder is missing: the folder of a Stable Diffusion "
-        "model as diffusers saves it (unet/ vae/ text_encoder/ tokenizer/)");
+        "option model.path is missing: a Stable Diffusion model, its folder "
+        "as diffusers saves it or its single file");
   }
   if (data.empty()) {
     throw ConfigError("option data.folder is missing: the images' folder");
@@ -95,13 +95,18 @@ void LoraRecipe::validate() const {
         "option dist.zero_stage = 3 has nothing to shard in a "
         "LoRA's frozen model; take 0, 1 or 2");
   }
+  check_range("model.frozen_mb", static_cast<double>(frozen_mb), 0, 1e6);
   check_range("place.cache_gb", cache_gb, 0, 1e6);
 }
 
 void describe(OptionTable& table, LoraRecipe& recipe) {
   const auto result = OptionKind::kResult;
-  table.add("model.folder", &recipe.model, OptionKind::kPlace,
-            "a Stable Diffusion model's folder as diffusers saves it");
+  table.add(
+      "model.path", &recipe.model, OptionKind::kPlace,
+      "a Stable Diffusion model: its folder as diffusers saves it, or its "
+      "single file");
+  table.add("model.frozen_mb", &recipe.frozen_mb, result,
+            "MiB for faster forms of frozen convolutions; changes rounding");
   table.add("data.folder", &recipe.data, OptionKind::kPlace,
             "images: HC18's layout, image/ and mask/, or plain folders");
   describe(table, recipe.annotations);

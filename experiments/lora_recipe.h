@@ -41,8 +41,11 @@ struct LoraOutputConfig {
 };
 
 struct LoraRecipe {
-  std::string model;  // folder of a model as diffusers saves it
-  std::string data;   // cohort folder
+  std::string model;  // folder as diffusers saves it, or single file
+  // Memory for faster forms of the UNet's frozen convolutions
+  // (models/nn/frozen.h); changes rounding.
+  std::int64_t frozen_mb = 256;
+  std::string data;  // cohort folder
   CohortConfig annotations;
   LatentImageConfig images;
   LoraConfig lora;

@@ -11,9 +11,16 @@
 #include "data/split.h"
 #include "dist/recorder/flight_recorder.h"
 #include "experiments/run_folder.h"
-#include "experiments/stable_diffusion_files.h"
+#include "experiments/stable_diffusion_hash.h"
+#include "models/diffusion/scheduler_file.h"
+#include "models/io/pretrained.h"
 #include "models/io/safetensors.h"
 #include "models/lora/lora_file.h"
+#include "models/nn/frozen.h"
+#include "models/text/clip_text_model.h"
+#include "models/text/clip_tokenizer.h"
+#include "models/unet/config_file.h"
+#include "models/vae/autoencoder_kl.h"
 #include "trainer/latent_cache.h"
 #include "trainer/latent_validation.h"
 #include "trainer/trainer.h"
@@ -29,7 +36,9 @@ std::string hash_of_inputs(Communicator& comm, const LoraRecipe& recipe,
   std::string hash;
   run_together(comm, [&] {
     if (comm.rank() != 0) return;
-    const StableDiffusionFiles files(recipe.model);
+    const auto tick = [&] {
+      if (comm.recorder() != nullptr) comm.recorder()->tick();
+    };
     nlohmann::json inputs = {{"options", options.results()},
                              {"data", cohort.content_hash()},
                              {"machine", machine_kind()}};
@@ -39,8 +48,7 @@ std::string hash_of_inputs(Communicator& comm, const LoraRecipe& recipe,
     }
     for (const char* part :
          {"unet", "vae", "text_encoder", "tokenizer", "scheduler"}) {
-      inputs["model"][part] = files.hash(part);
-      if (comm.recorder() != nullptr) comm.recorder()->tick();
+      inputs["model"][part] = hash_of_part(recipe.model, part, tick);
     }
     hash = sha256_hex(inputs.dump());
   });
@@ -58,20 +66,22 @@ Split split_of(const Cohort& cohort, const LoraRecipe& recipe) {
 
 // The encoders, while they live, as the cache wants them.
 struct Encoders {
-  explicit Encoders(const StableDiffusionFiles& files, int clip_skip)
-      : autoencoder(files.autoencoder()),
-        text(files.text_encoder()),
-        tokenizer(files.tokenizer()),
-        scaling_factor(autoencoder->config().scaling_factor) {
-    text->check_tokenizer(tokenizer, "option model.folder");
-    frozen.autoencoder_hash = files.hash("vae");
-    frozen.text_hash = files.hash("text_encoder") + files.hash("tokenizer") +
+  Encoders(const Pretrained& model, const fs::path& path, int clip_skip)
+      : autoencoder(read_autoencoder_config(model.config(ModelPart::kVae))),
+        text(ClipTextConfig::read(model.config(ModelPart::kTextEncoder))),
+        tokenizer(model.tokenizer_folder()) {
+    model.load(ModelPart::kVae, autoencoder);
+    model.load(ModelPart::kTextEncoder, text);
+    text.check_tokenizer(tokenizer, model.tokenizer_folder().string());
+    frozen.autoencoder_hash = hash_of_part(path, "vae");
+    frozen.text_hash = hash_of_part(path, "text_encoder") +
+                       hash_of_part(path, "tokenizer") +
                        std::to_string(clip_skip);
-    frozen.downscale = autoencoder->config().downscale();
-    frozen.latent_channels = autoencoder->config().latent_channels;
-    frozen.text_width = text->config().hidden_size;
+    frozen.downscale = autoencoder.config().downscale();
+    frozen.latent_channels = autoencoder.config().latent_channels;
+    frozen.text_width = text.config().hidden_size;
     frozen.encode = [this](const at::Tensor& image) {
-      const LatentMoments moments = autoencoder->encode(image);
+      const LatentMoments moments = autoencoder.encode(image);
       return at::cat({moments.mean, moments.logvar});
     };
     frozen.embed = [this, clip_skip](const std::string& caption) {
@@ -81,14 +91,13 @@ struct Encoders {
                     std::to_string(prompt.dropped) +
                     " tokens, beyond what the text encoder takes");
       }
-      return (*text)(at::tensor(prompt.ids).unsqueeze(0), clip_skip)[0];
+      return text(at::tensor(prompt.ids).unsqueeze(0), clip_skip)[0];
     };
   }
 
-  std::unique_ptr<AutoencoderKL> autoencoder;
-  std::unique_ptr<ClipTextModel> text;
+  AutoencoderKL autoencoder;
+  ClipTextModel text;
   ClipTokenizer tokenizer;
-  double scaling_factor;
   FrozenEncoders frozen;
 };
 
@@ -100,10 +109,9 @@ struct Prepared {
 
 // The encoders are gone when this returns.
 Prepared prepare(Communicator& comm, const LoraRecipe& recipe,
-                 const Cohort& cohort, PackCache& cache,
-                 const StopSignal& stop) {
-  const Encoders encoders(StableDiffusionFiles(recipe.model),
-                          recipe.diffusion.clip_skip);
+                 const Pretrained& model, const Cohort& cohort,
+                 PackCache& cache, const StopSignal& stop) {
+  const Encoders encoders(model, recipe.model, recipe.diffusion.clip_skip);
   const Split split = split_of(cohort, recipe);
   const auto examples = [&](const std::vector<std::size_t>& members,
                             const LatentImageConfig& config) {
@@ -111,7 +119,7 @@ Prepared prepare(Communicator& comm, const LoraRecipe& recipe,
     return cache_latents(comm, images, encoders.frozen, cache, stop);
   };
   Prepared prepared;
-  prepared.scaling_factor = encoders.scaling_factor;
+  prepared.scaling_factor = encoders.autoencoder.config().scaling_factor;
   prepared.train = examples(split.train, recipe.images);
   if (!split.test.empty()) {
     LatentImageConfig as_they_are = recipe.images;
@@ -121,8 +129,24 @@ Prepared prepare(Communicator& comm, const LoraRecipe& recipe,
   return prepared;
 }
 
+// How the model was trained to see noise.
+struct NoiseProcess {
+  NoiseScheduleConfig noise;
+  std::string prediction;
+};
+
+NoiseProcess noise_process(const Pretrained& model, const fs::path& path) {
+  if (fs::is_directory(path)) {
+    const SchedulerFile file =
+        read_scheduler_file(path / "scheduler" / "scheduler_config.json");
+    return {file.noise, file.prediction};
+  }
+  // A single file is a Stable Diffusion, whose noise is the default.
+  return {{}, model.scheduler_config().text("prediction_type", "epsilon")};
+}
+
 LatentTaskConfig task_config(const LoraRecipe& recipe,
-                             const SchedulerFile& scheduler) {
+                             const NoiseProcess& scheduler) {
   LatentTaskConfig config;
   config.batch_size = recipe.train.batch_size;
   const bool model_says = recipe.diffusion.prediction == "model";
@@ -221,26 +245,28 @@ LoraOutcome train_lora(const LoraRecipe& recipe, const OptionTable& options,
   open_run_folder(out, options, /*update=*/false, comm);
   JsonLines log(comm.rank() == 0 ? out / "log.jsonl" : "");
   const Cohort cohort = open_cohort("data", recipe.data, recipe.annotations);
-  const StableDiffusionFiles files(recipe.model);
-  const LatentTaskConfig config = task_config(recipe, files.scheduler());
+  const auto model = open_pretrained(recipe.model);
+  const LatentTaskConfig config =
+      task_config(recipe, noise_process(*model, recipe.model));
   const std::string inputs = hash_of_inputs(comm, recipe, options, cohort);
 
   PackCacheConfig cache_config;
   cache_config.max_mib = static_cast<std::int64_t>(recipe.cache_gb * 1024);
   PackCache cache(recipe.cache.empty() ? out / "cache" : fs::path(recipe.cache),
                   cache_config);
-  const Prepared prepared = prepare(comm, recipe, cohort, cache, stop);
+  const Prepared prepared = prepare(comm, recipe, *model, cohort, cache, stop);
 
-  const auto unet = files.unet();
-  LoraSet lora(*unet, choose_targets(*unet, recipe.lora, "unet", "lora"),
+  UNet unet(read_unet_config(model->config(ModelPart::kUNet)));
+  model->load(ModelPart::kUNet, unet);
+  LoraSet lora(unet, choose_targets(unet, recipe.lora, "unet", "lora"),
                recipe.lora.init);
   lora.initialize(recipe.train.seed);
+  prepare_frozen(unet, recipe.frozen_mb << 20);
   lora.set_dropout(recipe.lora.dropout, recipe.train.seed);
   LatentDraws draws(prepared.train,
                     draw_config(recipe, config, prepared.scaling_factor));
   LatentTask task(
-      *unet, &lora, [&](std::uint64_t sample) { return draws(sample); },
-      config);
+      unet, &lora, [&](std::uint64_t sample) { return draws(sample); }, config);
   Validation validation(comm, recipe, prepared, log);
   task.on_step = [&](std::int64_t done) {
     if (done % recipe.validation.every == 0) validation.run(task, done);

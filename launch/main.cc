@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <new>
 
+#include "core/allocator.h"
 #include "core/error.h"
 #include "core/message.h"
 #include "dist/rank_guard.h"
@@ -20,6 +21,7 @@ int fail(const char* message, int exit_code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  sono::keep_freed_memory();
   try {
     const std::vector<std::string> args(argv + 1, argv + argc);
     if (sono::is_resumable(args)) {

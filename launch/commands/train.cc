@@ -37,8 +37,10 @@ int train_command(const Arguments& args) {
   LoraRecipe recipe;
   CommandLine line(
       "train diffusion --config FILE --out DIR [--set section.key=value]",
-      "Trains a LoRA on a Stable Diffusion model (a folder as diffusers saves "
-      "it) with a\nfolder of images. The same command goes on after a stop or "
+      "Trains a LoRA on a Stable Diffusion model (its folder as diffusers "
+      "saves "
+      "it, or its\nsingle file) with a folder of images. The same command goes "
+      "on after a stop or "
       "a crash, on any number\nof ranks, and ends with the same bytes.");
   line.argument("WHAT", &arguments.what, "diffusion");
   line.flag("config", &arguments.config_file, "FILE", "options, an INI file");

@@ -2,9 +2,11 @@
 // 1.5's size, with cached latents and texts, through the whole training loop.
 // The peer is tests/bench/lora_step.py, which also makes the weights.
 //
-//   lora_step FOLDER SIDE RANK STEPS [recompute]
+//   lora_step FOLDER SIDE RANK STEPS [MODE [MB]]
 //
-// FOLDER/unet as diffusers saves it; latents of SIDE x SIDE, batch 1.
+// FOLDER/unet as diffusers saves it; latents of SIDE x SIDE, batch 1. MODE is
+// "ours" or "recompute"; MB of memory go to faster forms of frozen weights
+// (models/nn/frozen.h), by default as many as a training takes.
 
 #include <ATen/Parallel.h>
 #include <sys/resource.h>
@@ -13,9 +15,11 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "core/allocator.h"
 #include "core/error.h"
 #include "core/random.h"
 #include "models/io/weight_file.h"
+#include "models/nn/frozen.h"
 #include "models/unet/config_file.h"
 #include "tests/bench/samples.h"
 #include "trainer/latent_task.h"
@@ -30,7 +34,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kThreads = 2;
 constexpr std::int64_t kImages = 8;
-constexpr int kWarmUpSteps = 2;  // not counted
+constexpr std::int64_t kDefaultMegabytes = 256;  // as LoraRecipe's frozen_mb
+constexpr int kWarmUpSteps = 2;                  // not counted
 
 at::Tensor normal(std::uint64_t number, at::IntArrayRef shape) {
   at::Tensor values = at::empty(shape, at::kFloat);
@@ -91,13 +96,15 @@ double peak_bytes() {
 
 void measure(Communicator& comm, int argc, char** argv) {
   if (argc < 5) {
-    throw ConfigError("usage: lora_step FOLDER SIDE RANK STEPS [recompute]");
+    throw ConfigError("usage: lora_step FOLDER SIDE RANK STEPS [MODE [MB]]");
   }
   const fs::path folder = fs::path(argv[1]) / "unet";
   const int side = parse_count("SIDE", argv[2]);
   const int rank = parse_count("RANK", argv[3]);
   const int steps = parse_count("STEPS", argv[4]);
-  const bool recompute = argc > 5 && std::string(argv[5]) == "recompute";
+  const std::string mode = argc > 5 ? argv[5] : "ours";
+  const std::int64_t megabytes =
+      argc > 6 ? std::stoll(argv[6]) : kDefaultMegabytes;
   at::set_num_threads(kThreads);
   UNet unet(read_unet_config(ConfigJson(folder / "config.json")));
   const fs::path weights = folder / "diffusion_pytorch_model.safetensors";
@@ -106,11 +113,10 @@ void measure(Communicator& comm, int argc, char** argv) {
   config.rank = rank;
   LoraSet lora(unet, choose_targets(unet, config, "unet", "lora"));
   lora.initialize(1);
-  const std::string name = std::string("lora_step/") +
-                           (recompute ? "recompute" : "ours") + "/" + argv[2] +
-                           "/r" + argv[3];
+  prepare_frozen(unet, megabytes << 20);
+  const std::string name = "lora_step/" + mode + "/" + argv[2] + "/r" + argv[3];
   print(comm, {name + "/time", "s",
-               step_times(comm, unet, lora, side, steps, recompute)});
+               step_times(comm, unet, lora, side, steps, mode == "recompute")});
   print(comm, {name + "/memory", "bytes", {peak_bytes()}});
 }
 
@@ -118,6 +124,7 @@ void measure(Communicator& comm, int argc, char** argv) {
 }  // namespace sono::bench
 
 int main(int argc, char** argv) {
+  sono::keep_freed_memory();  // as sonoforge does
   return sono::bench::bench_main(
       [&](const sono::MpiSession&, sono::Communicator& comm) {
         sono::bench::measure(comm, argc, argv);

@@ -113,7 +113,7 @@ class TrainCommand : public testing::Test {
   }
   std::string command(const std::string& out) const {
     return "train diffusion --config " + in("lora.ini") + " --out " + in(out) +
-           " --set model.folder=" + in("model") +
+           " --set model.path=" + in("model") +
            " --set data.folder=" + in("heads");
   }
   std::string files_of(const std::string& out) const {
@@ -160,7 +160,7 @@ TEST_F(TrainCommand, NamesWhatIsWrong) {
   };
   expect_result("train segmentation --out x", 2, {"only `train diffusion`"});
   expect_result("train diffusion", 2, {"--out DIR is missing"});
-  refuse("model.folder=" + in("heads"), 2, "has no folder unet");
+  refuse("model.path=" + in("heads"), 3, in("heads"));
   refuse("lora.targets=to_z", 2, "no layer of the unet fits 'to_z'");
   refuse("lora.rnk=3", 2, "'lora.rank'");
   refuse("output.dialects=gguf", 2, "output.dialects");
