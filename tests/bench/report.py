@@ -18,11 +18,12 @@ import sys
 import typing
 
 GATED_RANKS = 2
-GATED_ON_ANY = ("memory", "checkpoint")
+GATED_ON_ANY = ("memory", "checkpoint", "start")
 DDP = {"c10d": "c10d::Reducer + Gloo, same binary", "ddp": "Python DDP + Gloo"}
 SAVERS = {"torch_save": "torch.save", "async_save": "DCP async_save",
           "async_save_staged": "DCP async_save, staged in the background"}
-PYTHON_PEERS = {DDP["ddp"], *SAVERS.values()}
+FROM_PRETRAINED = "diffusers' from_pretrained"
+PYTHON_PEERS = {DDP["ddp"], *SAVERS.values(), FROM_PRETRAINED}
 LIBRARY = {"mpi": "MPI_Allreduce", "gloo": "ProcessGroupGloo"}
 
 
@@ -114,9 +115,14 @@ def checkpoint_comparisons():
                          "ours, on 2 ranks")
 
 
+def start_comparisons():
+    yield Comparison("start", "start of the process to weights ready, UNet, 3.4 GB",
+                     "start/weights/ours", "start/weights/diffusers", FROM_PRETRAINED, "<= 0.50")
+
+
 COMPARISONS = [*step_comparisons(), *lane_comparisons(), *recorder_comparisons(),
                *all_reduce_comparisons(), *count_comparisons(), *memory_comparisons(),
-               *checkpoint_comparisons()]
+               *checkpoint_comparisons(), *start_comparisons()]
 
 
 def machine():
