@@ -26,9 +26,14 @@ struct Optimizer::Pieces {
   std::vector<at::Tensor> params, grads, exp_avgs, exp_avg_sqs, emas;
 };
 
-double ema_decay_at(double decay, std::int64_t updates) {
-  const auto s = static_cast<double>(std::max<std::int64_t>(0, updates - 1));
-  return s == 0 ? 0.0 : std::min(decay, (1 + s) / (10 + s));
+double ema_decay_at(const OptimizerOptions& options, std::int64_t updates) {
+  const std::int64_t count = updates - options.ema_begin - 1;
+  if (count <= 0) return 0.0;
+  const auto s = static_cast<double>(count);
+  const double risen = options.ema_power > 0
+                           ? 1 - std::pow(1 + s, -options.ema_power)
+                           : (1 + s) / (10 + s);
+  return std::min(options.ema_decay, risen);
 }
 
 void Optimizer::step(Arena& arena, double norm, double learning_rate,
@@ -52,7 +57,7 @@ void Optimizer::step(Arena& arena, double norm, double learning_rate,
     for (at::Tensor& grad : pieces.grads) grad.mul_(scale);
   }
   if (!pieces.params.empty()) update(pieces, learning_rate);
-  const double decay = ema_decay_at(options_.ema_decay, state.updates);
+  const double decay = ema_decay_at(options_, state.updates);
   for (std::size_t i = 0; i < pieces.emas.size(); ++i) {
     pieces.emas[i].lerp_(pieces.params[i], 1 - decay);
   }

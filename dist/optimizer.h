@@ -19,6 +19,10 @@ struct OptimizerOptions {
   double weight_decay = 0.01;
   double clip_norm = 1.0;  // global L2 norm; 0 = no clipping
   double ema_decay = 0.0;  // used when the arena has an EMA
+  // Rise of the decay to ema_decay: 0 as (1 + s) / (10 + s), else
+  // 1 - (1 + s)^-ema_power (2/3 for long trainings, 3/4 for short ones).
+  double ema_power = 0.0;
+  std::int64_t ema_begin = 0;  // the average is a copy up to this update
 };
 
 // What a resumed run needs besides the arena.
@@ -29,9 +33,9 @@ struct OptimizerState {
 };
 
 // Decay of the moving average at update number `updates` (1 is the first), as
-// in diffusers' EMAModel: 0 at first, then min(decay, (1 + s) / (10 + s)) with
-// s = updates - 1.
-double ema_decay_at(double decay, std::int64_t updates);
+// in diffusers' EMAModel: 0 while s = updates - ema_begin - 1 is 0 or less,
+// then the rise above, ema_decay at most.
+double ema_decay_at(const OptimizerOptions& options, std::int64_t updates);
 
 class Optimizer {
  public:

@@ -23,15 +23,17 @@ void DiffusionConfig::validate(const std::string& prefix) const {
   check_range(prefix + ".class_dropout", class_dropout, 0, 1);
   check_range(prefix + ".mask_dropout", mask_dropout, 0, 1);
   check_range(prefix + ".min_snr_gamma", min_snr_gamma, 0, 1000);
+  check_range(prefix + ".noise_offset", noise_offset, 0, 1);
   check_range(prefix + ".guidance_scale", guidance_scale, 0, 100);
+  check_range(prefix + ".guidance_rescale", guidance_rescale, 0, 1);
   if (guidance_scale != 1 && num_classes == 0) {
     throw ConfigError("option " + prefix +
                       ".guidance_scale = " + std::to_string(guidance_scale) +
                       " needs " + prefix + ".num_classes of 1 or more");
   }
-  parse_prediction(prefix + ".prediction", prediction);
   noise.validate(prefix);
-  sampler.validate(prefix, noise.num_train_timesteps);
+  sampler.validate(prefix, noise,
+                   parse_prediction(prefix + ".prediction", prediction));
   unet_config(*this).validate();
 }
 
@@ -84,6 +86,8 @@ void describe_conditions(OptionTable& table, const std::string& prefix,
             "concat: probability that training hides the mask");
   table.add(prefix + ".guidance_scale", &c.guidance_scale, result,
             "classifier-free guidance; 1 = off, else sampling costs twice");
+  table.add(prefix + ".guidance_rescale", &c.guidance_rescale, result,
+            "how far guidance is brought back to the output's own scale, 0..1");
 }
 
 void describe_process(OptionTable& table, const std::string& prefix,
@@ -98,18 +102,42 @@ void describe_process(OptionTable& table, const std::string& prefix,
   table.add(prefix + ".num_train_timesteps", &c.noise.num_train_timesteps,
             result, "length of the noise schedule");
   table.add(prefix + ".prediction", &c.prediction, result,
-            "what the network predicts: epsilon or v_prediction");
+            "what the network predicts: epsilon, v_prediction or sample");
+  table.add(prefix + ".zero_terminal_snr", &c.noise.zero_terminal_snr, result,
+            "leave no signal at the last timestep; not with epsilon");
+  table.add(prefix + ".noise_offset", &c.noise_offset, result,
+            "deviation of the constant added to a channel's training noise");
   table.add(prefix + ".min_snr_gamma", &c.min_snr_gamma, result,
             "cap of the signal-to-noise loss weight; 0 = no weighting");
-  table.add(prefix + ".sampler", &c.sampler.kind, result, "ddim or unipc");
-  table.add(prefix + ".timestep_spacing", &c.sampler.spacing, result,
+}
+
+void describe_sampler(OptionTable& table, const std::string& prefix,
+                      SamplerConfig& c) {
+  const auto result = OptionKind::kResult;
+  table.add(prefix + ".sampler", &c.kind, result,
+            "ddim, unipc, dpmpp_2m, ddpm or euler_ancestral");
+  table.add(prefix + ".timestep_spacing", &c.spacing, result,
             "trailing, leading or linspace");
-  table.add(prefix + ".sampling_steps", &c.sampler.num_steps, result,
+  table.add(prefix + ".sampling_steps", &c.num_steps, result,
             "network calls an image (twice with guidance)");
-  table.add(prefix + ".steps_offset", &c.sampler.steps_offset, result,
+  table.add(prefix + ".steps_offset", &c.steps_offset, result,
             "added to leading timesteps");
-  table.add(prefix + ".clip_sample", &c.sampler.clip_sample, result,
+  table.add(prefix + ".clip_sample", &c.clip_sample, result,
             "clamp the estimated clean image to the grey range at each step");
+  table.add(prefix + ".eta", &c.eta, result,
+            "ddim: noise added at each step, 0 = none, 1 = as ddpm");
+  table.add(prefix + ".variance", &c.variance, result,
+            "ddpm: variance of that noise, fixed_small or fixed_large");
+  table.add(prefix + ".solver_order", &c.solver_order, result,
+            "unipc: 1 to 3; dpmpp_2m: 1 or 2");
+  table.add(prefix + ".solver", &c.solver, result,
+            "unipc: bh2 or bh1; dpmpp_2m: midpoint or heun; empty: the first");
+  table.add(prefix + ".karras_sigmas", &c.karras_sigmas, result,
+            "unipc, dpmpp_2m: noise levels as in Karras et al. 2022");
+  table.add(prefix + ".final_sigma", &c.final_sigma, result,
+            "unipc, dpmpp_2m: end at zero noise or at sigma_min");
+  table.add(prefix + ".corrected", &c.corrected, result,
+            "do not repeat known faults of diffusers' schedulers");
 }
 
 }  // namespace
@@ -119,6 +147,7 @@ void describe(OptionTable& table, const std::string& prefix,
   describe_network(table, prefix, config);
   describe_conditions(table, prefix, config);
   describe_process(table, prefix, config);
+  describe_sampler(table, prefix, config.sampler);
 }
 
 }  // namespace sono

@@ -17,12 +17,11 @@ const DiffusionConfig& validated(const DiffusionConfig& config) {
 }
 
 // Index of the first timestep at or below `strength` of the schedule.
-std::size_t first_step(const std::vector<std::int64_t>& timesteps,
-                       double strength, std::int64_t num_train_timesteps) {
+std::size_t first_step(const std::vector<double>& timesteps, double strength,
+                       std::int64_t num_train_timesteps) {
   const double limit = strength * static_cast<double>(num_train_timesteps);
-  const auto found = std::find_if(
-      timesteps.begin(), timesteps.end(),
-      [&](std::int64_t t) { return static_cast<double>(t) <= limit; });
+  const auto found = std::find_if(timesteps.begin(), timesteps.end(),
+                                  [&](double t) { return t <= limit; });
   const auto last = std::prev(timesteps.end());
   return static_cast<std::size_t>(std::min(found, last) - timesteps.begin());
 }
@@ -65,20 +64,21 @@ at::Tensor DiffusionModel::predict(const at::Tensor& noisy_grid,
 // Both halves of the guidance in one batch.
 at::Tensor DiffusionModel::predict_guided(const at::Tensor& noisy_grid,
                                           const SampleRequest& request,
-                                          std::int64_t timestep) const {
+                                          double timestep) const {
   const std::int64_t batch = noisy_grid.size(0);
   if (config_.guidance_scale == 1) {
     return predict(noisy_grid, request.mask,
-                   at::full({batch}, timestep, at::kLong), request.class_ids);
+                   at::full({batch}, timestep, at::kFloat), request.class_ids);
   }
   const at::Tensor mask = request.mask.defined()
                               ? at::cat({request.mask, request.mask})
                               : at::Tensor();
   const at::Tensor classes =
       at::cat({request.class_ids, at::zeros_like(request.class_ids)});
-  return guide(predict(at::cat({noisy_grid, noisy_grid}), mask,
-                       at::full({2 * batch}, timestep, at::kLong), classes),
-               config_.guidance_scale);
+  return guide_rescaled(
+      predict(at::cat({noisy_grid, noisy_grid}), mask,
+              at::full({2 * batch}, timestep, at::kFloat), classes),
+      config_.guidance_scale, config_.guidance_rescale);
 }
 
 at::Tensor DiffusionModel::sample(const SampleRequest& request) const {
@@ -86,13 +86,14 @@ at::Tensor DiffusionModel::sample(const SampleRequest& request) const {
   const auto sampler = make_sampler(config_.sampler, schedule_, prediction_);
   const auto& timesteps = sampler->timesteps();
   SONO_CHECK_EQ(request.noise.sizes().slice(1).vec(), noise_shape());
+  sampler->set_step_noise(request.step_noise);
   at::Tensor x = request.noise;
+  if (sampler->initial_scale() != 1) x = x * sampler->initial_scale();
   std::size_t begin = 0;
   if (request.start.defined()) {
     begin = first_step(timesteps, request.strength,
                        schedule_.num_train_timesteps());
-    x = schedule_.add_noise(to_grid(request.start), request.noise,
-                            at::full({x.size(0)}, timesteps[begin], at::kLong));
+    x = sampler->noised(to_grid(request.start), request.noise, begin);
   }
   for (std::size_t i = begin; i < timesteps.size(); ++i) {
     if (request.before_call) request.before_call();

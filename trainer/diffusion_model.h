@@ -35,8 +35,12 @@ struct DiffusionConfig {
   NoiseScheduleConfig noise{.beta_schedule = "squaredcos_cap_v2"};
   std::string prediction = "v_prediction";  // or "epsilon"
   double min_snr_gamma = 5;                 // 0: every timestep weighs the same
+  // Training noise gets a constant of this deviation a channel, so that the
+  // network learns to change mean brightness (Guttenberg 2023).
+  double noise_offset = 0;
   SamplerConfig sampler{.clip_sample = true};
-  double guidance_scale = 1;  // above 1: twice the cost of sampling
+  double guidance_scale = 1;    // above 1: twice the cost of sampling
+  double guidance_rescale = 0;  // 0..1; see guide_rescaled()
 
   // ConfigError naming "prefix.key".
   void validate(const std::string& prefix) const;
@@ -59,6 +63,9 @@ struct SampleRequest {
   // 2, H, W]) in [-1, 1], noised to `strength` of the way.
   at::Tensor start;
   double strength = 0.5;  // (0, 1]
+  // Standard normal, fp32, shaped as `noise`: what samplers that add noise add
+  // in step `index`. Key it by image and index.
+  Sampler::StepNoise step_noise{};
   // Called before each network call; may throw to leave. May be empty.
   std::function<void()> before_call{};
 };
@@ -92,7 +99,7 @@ class DiffusionModel {
  private:
   at::Tensor predict_guided(const at::Tensor& noisy_grid,
                             const SampleRequest& request,
-                            std::int64_t timestep) const;
+                            double timestep) const;
 
   DiffusionConfig config_;
   NoiseSchedule schedule_;

@@ -71,6 +71,12 @@ DiffusionTask::Views DiffusionTask::views(std::int64_t step, std::int64_t begin,
     Random(make_key("diffusion.noise", config_.seed, sample))
         .fill_normal(values.data_ptr<float>(),
                      static_cast<std::size_t>(values.numel()));
+    if (c.noise_offset > 0) {
+      Random offset(make_key("diffusion.offset", config_.seed, sample));
+      for (std::int64_t k = 0; k < values.size(0); ++k) {
+        values[k] += c.noise_offset * offset.normal();
+      }
+    }
     noise.push_back(values);
   }
   return {model_.to_grid(at::stack(clean)), at::stack(noise), at::stack(masks),

@@ -45,13 +45,33 @@ DiffusionExample condition(const DiffusionConfig& config,
   return wanted;
 }
 
+at::Tensor normal_values(const DiffusionModel& model, RandomKey key) {
+  at::Tensor values = at::empty(model.noise_shape(), at::kFloat);
+  Random(key).fill_normal(values.data_ptr<float>(),
+                          static_cast<std::size_t>(values.numel()));
+  return values;
+}
+
+// The noise that pair `index` begins with.
 at::Tensor noise(const DiffusionModel& model, std::uint64_t seed,
                  std::int64_t index) {
-  at::Tensor values = at::empty(model.noise_shape(), at::kFloat);
-  Random(make_key("generate.noise", seed, static_cast<std::uint64_t>(index)))
-      .fill_normal(values.data_ptr<float>(),
-                   static_cast<std::size_t>(values.numel()));
-  return values;
+  return normal_values(model, make_key("generate.noise", seed,
+                                       static_cast<std::uint64_t>(index)));
+}
+
+// What a sampler that adds noise adds to the pairs from `first` on, keyed by
+// pair and step.
+Sampler::StepNoise step_noise(const DiffusionModel& model,
+                              const GenerateRange& range, std::int64_t first) {
+  return [&model, &range, first](std::size_t step) {
+    std::vector<at::Tensor> noises;
+    for (std::int64_t i = 0; i < range.batch_size; ++i) {
+      noises.push_back(normal_values(
+          model, make_key("generate.step", range.seed,
+                          static_cast<std::uint64_t>(first + i), step)));
+    }
+    return at::stack(noises);
+  };
 }
 
 SampleRequest request_of(const DiffusionModel& model,
@@ -91,6 +111,7 @@ std::vector<GeneratedPair> generate_batch(const DiffusionModel& model,
     noises.push_back(noise(model, range.seed, index));
   }
   SampleRequest request = request_of(model, conditions, wanted, noises);
+  request.step_noise = step_noise(model, range, first);
   request.before_call = range.before_call;
   const at::Tensor images = model.sample(request);
   std::vector<GeneratedPair> pairs;

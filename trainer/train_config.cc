@@ -21,6 +21,8 @@ void TrainConfig::validate(const std::string& prefix) const {
   range("warmup_steps", static_cast<double>(warmup_steps), 0,
         static_cast<double>(steps));
   range("ema_decay", ema_decay, 0, 0.9999999);
+  range("ema_power", ema_power, 0, 10);
+  range("ema_begin", static_cast<double>(ema_begin), 0, 1e9);
   range("checkpoint_every", static_cast<double>(checkpoint_every), 0, 1e9);
 }
 
@@ -50,6 +52,10 @@ void describe(OptionTable& table, const std::string& prefix,
   add("warmup_steps", &config.warmup_steps, "steps of linear warm-up");
   add("ema_decay", &config.ema_decay,
       "decay of the weights' moving average, with warm-up; 0 = none");
+  add("ema_power", &config.ema_power,
+      "the decay rises as 1 - (1 + s)^-power; 0 = as (1 + s) / (10 + s)");
+  add("ema_begin", &config.ema_begin,
+      "updates before the moving average begins");
   add("checkpoint_every", &config.checkpoint_every,
       "steps between checkpoints; 0 = only at the end", OptionKind::kSpeed);
 }

@@ -23,6 +23,8 @@ struct TrainConfig {
   std::string schedule = "constant";    // constant | cosine
   std::int64_t warmup_steps = 0;        // linear
   double ema_decay = 0.0;               // 0 = no moving average
+  double ema_power = 0.0;               // see OptimizerOptions
+  std::int64_t ema_begin = 0;           // updates
   std::int64_t checkpoint_every = 200;  // steps; 0 = only at the end
   std::uint64_t seed = 0;
   DistConfig dist;  // options of its own, shared by all trainings

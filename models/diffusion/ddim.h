@@ -1,5 +1,5 @@
 #pragma once
-// DDIM with eta 0 (Song et al. 2021, equation 12); diffusers' DDIMScheduler.
+// DDIM (Song et al. 2021, equation 12); diffusers' DDIMScheduler.
 
 #include "models/diffusion/sampler.h"
 
@@ -13,9 +13,9 @@ class DdimSampler : public Sampler {
                   const at::Tensor& sample) override;
 
  private:
+  std::int64_t next_timestep(std::size_t index) const;  // negative at the end
+
   SamplerConfig config_;
-  NoiseSchedule schedule_;
-  Prediction prediction_;
 };
 
 }  // namespace sono

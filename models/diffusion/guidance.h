@@ -9,4 +9,9 @@ namespace sono {
 // in one network call. Returns u + scale (c - u), [B, ...].
 at::Tensor guide(const at::Tensor& outputs, double scale);
 
+// The same, then brought `rescale` (0..1) of the way back to each conditional
+// output's standard deviation (Lin et al. 2023, equations 15 and 16).
+at::Tensor guide_rescaled(const at::Tensor& outputs, double scale,
+                          double rescale);
+
 }  // namespace sono

@@ -40,6 +40,24 @@ at::Tensor betas_of(const NoiseScheduleConfig& c) {
       .square();
 }
 
+// sqrt(a) minus its last value, scaled so that the first one stays. The way
+// through betas and back is diffusers', whose rounding it repeats.
+at::Tensor without_last_signal(const at::Tensor& betas) {
+  at::Tensor root = (1 - betas).cumprod(0).sqrt();
+  const at::Tensor first = root[0].clone(), last = root[-1].clone();
+  root = (root - last) * (first / (first - last));
+  const at::Tensor a = root.square();
+  const at::Tensor alphas =
+      at::cat({a.slice(0, 0, 1), a.slice(0, 1) / a.slice(0, 0, -1)});
+  return 1 - alphas;
+}
+
+at::Tensor alphas_cumprod_of(const NoiseScheduleConfig& config) {
+  at::Tensor betas = betas_of(config);
+  if (config.zero_terminal_snr) betas = without_last_signal(betas);
+  return (1 - betas).cumprod(0);
+}
+
 at::Tensor broadcast(const at::Tensor& values, const at::Tensor& like) {
   std::vector<std::int64_t> shape(static_cast<std::size_t>(like.dim()), 1);
   shape[0] = values.size(0);
@@ -58,7 +76,7 @@ void NoiseScheduleConfig::validate(const std::string& section) const {
 }
 
 NoiseSchedule::NoiseSchedule(const NoiseScheduleConfig& config)
-    : alphas_cumprod_((1 - betas_of(config)).cumprod(0)) {}
+    : config_(config), alphas_cumprod_(alphas_cumprod_of(config)) {}
 
 double NoiseSchedule::alpha_cumprod(std::int64_t timestep) const {
   SONO_CHECK(timestep >= 0 && timestep < num_train_timesteps(),

@@ -15,6 +15,10 @@ struct NoiseScheduleConfig {
   double beta_start = 0.00085;  // not used by squaredcos_cap_v2
   double beta_end = 0.012;
   std::int64_t num_train_timesteps = 1000;
+  // Shift and scale the signal so that none is left at the last timestep (Lin
+  // et al. 2023, algorithm 1). Needs a network that does not predict epsilon,
+  // which says nothing about an image of which no trace is left.
+  bool zero_terminal_snr = false;
 
   // Throws ConfigError; `section` is the prefix of the option's name.
   void validate(const std::string& section) const;
@@ -25,6 +29,7 @@ class NoiseSchedule {
  public:
   explicit NoiseSchedule(const NoiseScheduleConfig& config);
 
+  const NoiseScheduleConfig& config() const { return config_; }
   std::int64_t num_train_timesteps() const { return alphas_cumprod_.size(0); }
   // fp32 [num_train_timesteps], computed as diffusers does, in fp32.
   const at::Tensor& alphas_cumprod() const { return alphas_cumprod_; }
@@ -45,6 +50,7 @@ class NoiseSchedule {
   at::Tensor noise_level(const at::Tensor& timesteps,
                          const at::Tensor& like) const;
 
+  NoiseScheduleConfig config_;
   at::Tensor alphas_cumprod_;
 };
 

@@ -10,9 +10,10 @@
 
 namespace sono {
 
-enum class Prediction { kEpsilon, kVelocity };
+enum class Prediction { kEpsilon, kVelocity, kSample };
 
-// "epsilon" or "v_prediction"; ConfigError names `option` otherwise.
+// "epsilon", "v_prediction" or "sample" (the clean image itself); ConfigError
+// names `option` otherwise.
 Prediction parse_prediction(const std::string& option, const std::string& text);
 
 // What the network should say, shaped as x.
@@ -22,7 +23,8 @@ at::Tensor prediction_target(const NoiseSchedule& schedule,
                              const at::Tensor& timesteps);
 
 // Hang et al. 2023: min(snr, gamma) / snr for epsilon, / (snr + 1) for v, as
-// diffusers' training scripts; gamma 0 gives ones. fp32 [B].
+// diffusers' training scripts, and min(snr, gamma) itself for the clean image;
+// gamma 0 gives ones. fp32 [B].
 at::Tensor min_snr_weight(const NoiseSchedule& schedule, Prediction prediction,
                           const at::Tensor& timesteps, double gamma);
 

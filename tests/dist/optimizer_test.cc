@@ -51,6 +51,8 @@ double difference(const nlohmann::json& wanted, OptimizerOptions options) {
   options.weight_decay = wanted.at("weight_decay");
   options.clip_norm = wanted.at("clip_norm");
   options.ema_decay = wanted.at("ema_decay");
+  if (options.ema_power == 0) options.ema_power = wanted.at("ema_power");
+  options.ema_begin = wanted.at("ema_begin");
   const at::Tensor start = tensor_of(wanted.at("start"));
   Arena arena({{"w", start.clone().requires_grad_()}}, {.with_ema = true});
   Optimizer optimizer(options);
@@ -79,6 +81,14 @@ TEST(OptimizerTest, EqualsTorchOptimOverFiftySteps) {
 TEST(OptimizerTest, ParityTestSeesAWrongBeta) {
   OptimizerOptions wrong;
   wrong.beta1 = 0.8;
+  for (const auto& wanted : fixture().at("cases")) {
+    EXPECT_GT(difference(wanted, wrong), 1e-4) << wanted.at("kind");
+  }
+}
+
+TEST(OptimizerTest, ParityTestSeesAWrongRiseOfTheAverage) {
+  OptimizerOptions wrong;
+  wrong.ema_power = 0.5;
   for (const auto& wanted : fixture().at("cases")) {
     EXPECT_GT(difference(wanted, wrong), 1e-4) << wanted.at("kind");
   }

@@ -56,6 +56,25 @@ TEST(Generate, PairsDoNotDependOnTheRangeAskedFor) {
   EXPECT_TRUE(all[0].outline.empty());
 }
 
+// Samplers that add noise on their way draw it by pair and step.
+TEST(Generate, NoiseOnTheWayDoesNotDependOnTheRangeEither) {
+  for (const char* kind : {"ddpm", "euler_ancestral"}) {
+    DiffusionConfig config = tiny_config();
+    config.sampler.kind = kind;
+    DiffusionModel model(config);
+    model.unet().initialize(1);
+    const EllipsePrior outlines = prior();
+    const GeneratorConditions conditions{.outlines = &outlines};
+    const auto all = generate_pairs(model, conditions,
+                                    {.count = 6, .seed = 5, .batch_size = 4});
+    const auto one = generate_pairs(
+        model, conditions,
+        {.first_index = 5, .count = 1, .seed = 5, .batch_size = 4});
+    EXPECT_TRUE(equal(one[0].image, all[5].image)) << kind;
+    EXPECT_FALSE(equal(all[4].image, all[5].image)) << kind;
+  }
+}
+
 TEST(Generate, AnotherSeedMakesOtherPairs) {
   DiffusionModel model(tiny_config());
   model.unet().initialize(1);
