@@ -18,14 +18,16 @@ import sys
 import typing
 
 GATED_RANKS = 2
-GATED_ON_ANY = ("memory", "checkpoint", "lora_step", "networks")
+GATED_ON_ANY = ("memory", "checkpoint", "lora_step", "networks", "start")
 DDP = {"c10d": "c10d::Reducer + Gloo, same binary", "ddp": "Python DDP + Gloo"}
 SAVERS = {"torch_save": "torch.save", "async_save": "DCP async_save",
           "async_save_staged": "DCP async_save, staged in the background"}
 LOOPS = {"diffusers": "diffusers' loop, cached latents and texts",
          "script": "diffusers' script, which encodes at every step"}
 DIFFUSERS = "diffusers, PyTorch eager"
-PYTHON_PEERS = {DDP["ddp"], *SAVERS.values(), *LOOPS.values(), DIFFUSERS}
+FROM_PRETRAINED = "diffusers' from_pretrained"
+PYTHON_PEERS = {DDP["ddp"], *SAVERS.values(), *LOOPS.values(), DIFFUSERS,
+                 FROM_PRETRAINED}
 LIBRARY = {"mpi": "MPI_Allreduce", "gloo": "ProcessGroupGloo"}
 
 
@@ -151,10 +153,15 @@ def network_comparisons():
                              f"{peer}/peak_resident", DIFFUSERS)
 
 
+def start_comparisons():
+    yield Comparison("start", "start of the process to weights ready, UNet, 3.4 GB",
+                     "start/weights/ours", "start/weights/diffusers", FROM_PRETRAINED, "<= 0.50")
+
+
 COMPARISONS = [*step_comparisons(), *lane_comparisons(), *recorder_comparisons(),
                *all_reduce_comparisons(), *count_comparisons(), *memory_comparisons(),
                *checkpoint_comparisons(), *lora_step_comparisons(),
-               *network_comparisons()]
+               *network_comparisons(), *start_comparisons()]
 
 
 def machine():
