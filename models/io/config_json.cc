@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "models/io/file_reader.h"
+#include "models/io/json_file.h"
 
 namespace sono {
 namespace {
@@ -14,15 +14,6 @@ using Json = nlohmann::json;
 constexpr std::uint64_t kMaxBytes = 1 << 20;
 constexpr std::size_t kMaxListLength = 4096;
 constexpr std::size_t kMaxShownChars = 60;
-
-std::string read_whole(const std::filesystem::path& path) {
-  const FileReader file(path);
-  if (file.size_bytes() > kMaxBytes) {
-    throw DataError(file.name() + ": " + std::to_string(file.size_bytes()) +
-                    " bytes are too many for a model's config");
-  }
-  return file.read(0, file.size_bytes());
-}
 
 std::string shown(const Json& value) {
   const std::string text = value.dump();
@@ -47,38 +38,13 @@ bool contains(std::initializer_list<const char*> names,
                      [&](const char* known) { return name == known; });
 }
 
-// nlohmann keeps the last of equal keys; which of two was meant, nobody knows.
-Json parse(std::string_view text, const std::string& source) {
-  std::set<std::string> seen;
-  std::string twice;
-  const auto watch = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (depth == 1 && event == Json::parse_event_t::key &&
-        !seen.insert(value.get<std::string>()).second) {
-      twice = value.get<std::string>();
-    }
-    return true;
-  };
-  try {
-    Json json = Json::parse(text, watch);
-    if (!twice.empty()) {
-      throw DataError(source + ": " + twice + " is there twice; keep one");
-    }
-    if (!json.is_object()) {
-      throw DataError(source + ": not a model's config: no JSON object");
-    }
-    return json;
-  } catch (const Json::exception& e) {
-    throw DataError(source + ": not a model's config: " + e.what());
-  }
-}
-
 }  // namespace
 
 ConfigJson::ConfigJson(const std::filesystem::path& path)
-    : ConfigJson(read_whole(path), path.string()) {}
+    : source_(path.string()), json_(read_json_object(path, kMaxBytes)) {}
 
 ConfigJson::ConfigJson(std::string_view text, std::string source)
-    : source_(std::move(source)), json_(parse(text, source_)) {}
+    : source_(std::move(source)), json_(parse_json_object(text, source_)) {}
 
 std::string ConfigJson::expect_class(
     std::initializer_list<const char*> names) const {

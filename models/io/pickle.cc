@@ -1,10 +1,9 @@
 #include "models/io/pickle.h"
 
-#include <algorithm>
-#include <array>
 #include <unordered_map>
 
 #include "core/error.h"
+#include "models/io/pickle_names.h"
 
 namespace sono {
 namespace {
@@ -14,57 +13,6 @@ using Index = std::uint32_t;
 
 constexpr std::size_t kMaxBytes = 64u << 20;
 constexpr std::size_t kMaxNodes = 4'000'000;
-constexpr const char* kOrderedDict = "collections.OrderedDict";
-constexpr const char* kRebuildTensor = "torch._utils._rebuild_tensor_v2";
-constexpr const char* kRebuildParameter = "torch._utils._rebuild_parameter";
-constexpr std::array kStorages = {"torch.FloatStorage", "torch.DoubleStorage",
-                                  "torch.HalfStorage",  "torch.BFloat16Storage",
-                                  "torch.LongStorage",  "torch.IntStorage",
-                                  "torch.ShortStorage", "torch.CharStorage",
-                                  "torch.ByteStorage",  "torch.BoolStorage"};
-
-bool is_storage_type(const std::string& name) {
-  for (const char* known : kStorages) {
-    if (name == known) return true;
-  }
-  return false;
-}
-
-// Where the records come from that stand beside the weights in checkpoints of
-// training frameworks. Nothing of them is run or read; the list only keeps
-// files apart that hold something nobody would expect there.
-constexpr std::array kBystanders = {"pytorch_lightning.",
-                                    "lightning.",
-                                    "lightning_fabric.",
-                                    "omegaconf.",
-                                    "numpy.",
-                                    "collections.",
-                                    "torch.",
-                                    "typing.",
-                                    "pathlib.",
-                                    "datetime.",
-                                    "_codecs.encode",
-                                    "argparse.Namespace",
-                                    "builtins.",
-                                    "__builtin__."};
-constexpr std::array kBuiltins = {
-    "set",     "frozenset", "list", "dict",    "tuple",  "int",
-    "float",   "bool",      "str",  "bytes",   "object", "bytearray",
-    "complex", "slice",     "long", "unicode", "range"};
-
-bool is_bystander(const std::string& name) {
-  const bool known =
-      std::any_of(kBystanders.begin(), kBystanders.end(),
-                  [&](const char* start) { return name.rfind(start, 0) == 0; });
-  const bool builtin =
-      name.rfind("builtins.", 0) == 0 || name.rfind("__builtin__.", 0) == 0;
-  const std::string last = name.substr(name.rfind('.') + 1);
-  return known && (!builtin || std::any_of(kBuiltins.begin(), kBuiltins.end(),
-                                           [&](const char* plain) {
-                                             return last == plain;
-                                           }));
-}
-
 // The stack machine of the pickle language.
 class Machine {
  public:

@@ -1,10 +1,10 @@
 #include "models/io/weight_file.h"
 
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "core/error.h"
 #include "models/io/file_reader.h"
+#include "models/io/json_file.h"
 #include "models/io/safetensors.h"
 #include "models/io/torch_pickle.h"
 
@@ -18,6 +18,11 @@ constexpr std::uint64_t kMaxIndexBytes = 64 << 20;
 bool ends_with(const std::string& text, std::string_view end) {
   return text.size() >= end.size() &&
          text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+// "model.safetensors.index.json", or "...index.fp16.json" of a variant.
+bool is_index(const std::string& name) {
+  return name.find(".index.") != std::string::npos && ends_with(name, ".json");
 }
 
 std::string first_bytes(const fs::path& path, std::uint64_t count) {
@@ -42,11 +47,9 @@ std::map<std::string, std::string> read_index(const fs::path& path) {
   const auto refuse = [&](const std::string& why) {
     throw DataError(path.string() + ": not a usable index of weights: " + why);
   };
-  const FileReader file(path);
-  if (file.size_bytes() > kMaxIndexBytes) refuse("absurdly large");
+  const nlohmann::json json = read_json_object(path, kMaxIndexBytes);
   std::map<std::string, std::string> files;
   try {
-    const auto json = nlohmann::json::parse(file.read(0, file.size_bytes()));
     files = json.at("weight_map").get<decltype(files)>();
   } catch (const nlohmann::json::exception& e) {
     refuse(e.what());
@@ -55,7 +58,7 @@ std::map<std::string, std::string> read_index(const fs::path& path) {
   for (const auto& [tensor, name] : files) {
     // The index may be a stranger's; it must not lead out of its folder.
     if (name.empty() || name != fs::path(name).filename() || name == "." ||
-        name == ".." || ends_with(name, ".index.json")) {
+        name == ".." || is_index(name)) {
       refuse(tensor + " is said to be in \"" + name +
              "\"; wanted a file beside the index");
     }
@@ -91,8 +94,7 @@ StateDict map_shards(const fs::path& path) {
 }  // namespace
 
 StateDict map_weights(const fs::path& path) {
-  return ends_with(path.string(), ".index.json") ? map_shards(path)
-                                                 : map_file(path);
+  return is_index(path.filename().string()) ? map_shards(path) : map_file(path);
 }
 
 }  // namespace sono

@@ -18,13 +18,14 @@ import sys
 import typing
 
 GATED_RANKS = 2
-GATED_ON_ANY = ("memory", "checkpoint", "lora_step")
+GATED_ON_ANY = ("memory", "checkpoint", "start", "lora_step")
 DDP = {"c10d": "c10d::Reducer + Gloo, same binary", "ddp": "Python DDP + Gloo"}
 SAVERS = {"torch_save": "torch.save", "async_save": "DCP async_save",
           "async_save_staged": "DCP async_save, staged in the background"}
+FROM_PRETRAINED = "diffusers' from_pretrained"
 LOOPS = {"diffusers": "diffusers' loop, cached latents and texts",
          "script": "diffusers' script, which encodes at every step"}
-PYTHON_PEERS = {DDP["ddp"], *SAVERS.values(), *LOOPS.values()}
+PYTHON_PEERS = {DDP["ddp"], *SAVERS.values(), FROM_PRETRAINED, *LOOPS.values()}
 LIBRARY = {"mpi": "MPI_Allreduce", "gloo": "ProcessGroupGloo"}
 
 
@@ -129,9 +130,14 @@ def lora_step_comparisons():
                                  target if gated else "")
 
 
+def start_comparisons():
+    yield Comparison("start", "start of the process to weights ready, UNet, 3.4 GB",
+                     "start/weights/ours", "start/weights/diffusers", FROM_PRETRAINED, "<= 0.50")
+
+
 COMPARISONS = [*step_comparisons(), *lane_comparisons(), *recorder_comparisons(),
                *all_reduce_comparisons(), *count_comparisons(), *memory_comparisons(),
-               *checkpoint_comparisons(), *lora_step_comparisons()]
+               *checkpoint_comparisons(), *start_comparisons(), *lora_step_comparisons()]
 
 
 def machine():

@@ -125,14 +125,18 @@ TEST(ConfigJson, RefusesWhatIsNoObject) {
   EXPECT_ERROR(config(R"({"a": 1, "b": {"a": 2}, "a": 3})"), DataError,
                "a is there twice");
   EXPECT_NO_THROW(config(R"({"a": 1, "b": {"a": 2}})"));
-  EXPECT_ERROR(config(std::string(400'000, '[')), DataError, "config.json");
+  // Deep enough to exhaust the stack of whoever prints it.
+  const std::string open(300'000, '['), close(300'000, ']');
+  EXPECT_ERROR(config(open), DataError, "nested too deeply");
+  EXPECT_ERROR(config(R"({"channels": )" + open + close + "}"), DataError,
+               "unet/config.json: nested too deeply");
 }
 
 TEST(ConfigJson, RefusesMissingAndHugeFiles) {
   const auto path = std::filesystem::path(testing::TempDir()) / "config.json";
   EXPECT_ERROR(ConfigJson{path / "absent"}, DataError, "absent");
   std::ofstream(path) << std::string((1 << 20) + 1, ' ');
-  EXPECT_ERROR(ConfigJson{path}, DataError, "too many for a model's config");
+  EXPECT_ERROR(ConfigJson{path}, DataError, "too many for a file of this kind");
 }
 
 }  // namespace
