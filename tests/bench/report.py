@@ -18,14 +18,16 @@ import sys
 import typing
 
 GATED_RANKS = 2
-GATED_ON_ANY = ("memory", "checkpoint", "start", "lora_step")
+GATED_ON_ANY = ("memory", "checkpoint", "lora_step", "networks", "start")
 DDP = {"c10d": "c10d::Reducer + Gloo, same binary", "ddp": "Python DDP + Gloo"}
 SAVERS = {"torch_save": "torch.save", "async_save": "DCP async_save",
           "async_save_staged": "DCP async_save, staged in the background"}
-FROM_PRETRAINED = "diffusers' from_pretrained"
 LOOPS = {"diffusers": "diffusers' loop, cached latents and texts",
          "script": "diffusers' script, which encodes at every step"}
-PYTHON_PEERS = {DDP["ddp"], *SAVERS.values(), FROM_PRETRAINED, *LOOPS.values()}
+DIFFUSERS = "diffusers, PyTorch eager"
+FROM_PRETRAINED = "diffusers' from_pretrained"
+PYTHON_PEERS = {DDP["ddp"], *SAVERS.values(), *LOOPS.values(), DIFFUSERS,
+                 FROM_PRETRAINED}
 LIBRARY = {"mpi": "MPI_Allreduce", "gloo": "ProcessGroupGloo"}
 
 
@@ -130,6 +132,27 @@ def lora_step_comparisons():
                                  target if gated else "")
 
 
+NETWORKS = {  # workload: what it is, {variant: its note}
+    "unet_forward": ("UNet call, both halves of the guidance", {
+        "plain": "", "frozen": ", frozen forms", "frozen_text": ", and the text kept",
+        "frozen_text_times": ", and the times kept"}),
+    "unet_backward": ("UNet, forward and gradient of the sample, frozen weights", {
+        "plain": "", "frozen_600MB": ", frozen forms of 600 MB", "frozen": ", frozen forms"}),
+    "vae_decode": ("autoencoder, an image of 192 x 320", {"plain": "", "frozen": ", frozen forms"}),
+}
+
+
+def network_comparisons():
+    for workload, (what, variants) in NETWORKS.items():
+        for variant, note in variants.items():
+            ours, peer = f"networks/{workload}/{variant}", f"networks/{workload}/diffusers"
+            best = (workload, variant) == ("unet_forward", "frozen_text_times")
+            yield Comparison("networks", what + note, ours, peer, DIFFUSERS,
+                             "<= 0.77" if best else "")
+            yield Comparison("networks", f"peak memory, {what}{note}", f"{ours}/peak_resident",
+                             f"{peer}/peak_resident", DIFFUSERS)
+
+
 def start_comparisons():
     yield Comparison("start", "start of the process to weights ready, UNet, 3.4 GB",
                      "start/weights/ours", "start/weights/diffusers", FROM_PRETRAINED, "<= 0.50")
@@ -137,7 +160,8 @@ def start_comparisons():
 
 COMPARISONS = [*step_comparisons(), *lane_comparisons(), *recorder_comparisons(),
                *all_reduce_comparisons(), *count_comparisons(), *memory_comparisons(),
-               *checkpoint_comparisons(), *start_comparisons(), *lora_step_comparisons()]
+               *checkpoint_comparisons(), *lora_step_comparisons(),
+               *network_comparisons(), *start_comparisons()]
 
 
 def machine():

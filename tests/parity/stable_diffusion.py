@@ -37,8 +37,10 @@ def text_encoder(tokenizer):
         eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     model = CLIPTextModel(config)
     for name, parameter in model.named_parameters():
-        name = name.removeprefix("text_model.")
-        parameter.data = drawn(name, tuple(parameter.shape))
+        name = name.removeprefix("text_model.")  # transformers 5 leaves it out
+        parameter.data = drawn("text_model." + name, tuple(parameter.shape))
+    # diffusers 0.42 looks for the final norm where transformers 4 had it.
+    object.__setattr__(model, "text_model", model)
     return model.eval()
 
 
@@ -55,10 +57,10 @@ def main():
             timestep_spacing="leading", steps_offset=1),
         safety_checker=None, feature_extractor=None, requires_safety_checker=False)
     pipeline.set_progress_bar_config(disable=True)
-    noise = torch.randn(2, 4, 4, 6)
+    noise = torch.randn(2, 4, 4, 8)
     tensors = {"input.noise": noise}
     for name, options in CASES.items():
-        call = dict(prompt=PROMPTS, latents=noise, height=8, width=12, **options)
+        call = dict(prompt=PROMPTS, latents=noise, height=8, width=16, **options)
         tensors[f"latents.{name}"] = pipeline(output_type="latent", **call).images
         image = pipeline(output_type="np", **call).images
         tensors[f"image.{name}"] = torch.from_numpy((image * 255).round()).to(

@@ -58,7 +58,7 @@ class TextToImage : public testing::Test {
     request.prompts = {"ultrasound of a fetal head", "a"};
     request.seeds = {1, 2};
     request.height = 8;
-    request.width = 12;
+    request.width = 16;
     request.sampler = model.sampler();
     request.noise = fixture.at("input.noise");
   }

@@ -22,11 +22,12 @@ double difference(const at::Tensor& a, const at::Tensor& b) {
   return (a - b).abs().max().item<double>();
 }
 
+// `conv` has channels that no vector divides; `wide` has others.
 class Pair : public Module {
  public:
   Pair()
       : conv(24, 17, {.kernel = 3, .padding = 1}),
-        wide(24, 32, {.kernel = 3, .padding = 1}),
+        wide(32, 28, {.kernel = 3, .padding = 1}),
         strided(24, 24, {.kernel = 3, .stride = 2, .padding = 1}) {
     add_module("conv", conv);
     add_module("wide", wide);
@@ -36,33 +37,40 @@ class Pair : public Module {
   Conv2d conv, wide, strided;
 };
 
-TEST(Frozen, ConvolutionGivesTheSameForAnySize) {
-  const at::NoGradGuard no_grad;
+class FrozenConvolution : public testing::TestWithParam<Conv2d Pair::*> {
+ protected:
+  Conv2d& conv() { return pair.*GetParam(); }
   Pair pair;
-  const std::int64_t sizes[][3] = {{1, 1, 1}, {2, 3, 5},   {3, 4, 4},
-                                   {1, 2, 9}, {2, 16, 17}, {1, 33, 8}};
+};
+
+TEST_P(FrozenConvolution, GivesTheSameForAnySize) {
+  const at::NoGradGuard no_grad;
+  const std::int64_t sizes[][3] = {{1, 1, 1},  {2, 3, 5},   {3, 4, 4},
+                                   {1, 2, 9},  {2, 16, 17}, {1, 33, 8},
+                                   {2, 33, 40}};
   for (const auto& [batch, height, width] : sizes) {
-    const at::Tensor x = normal("x", {batch, 24, height, width});
-    const at::Tensor wanted = pair.conv(x);
+    const at::Tensor x =
+        normal("x", {batch, conv().weight.size(1), height, width});
+    const at::Tensor wanted = conv()(x);
     prepare_frozen(pair);
-    EXPECT_LT(difference(pair.conv(x), wanted), 1e-5) << x.sizes();
+    EXPECT_LT(difference(conv()(x), wanted), 1e-5) << x.sizes();
     // The negative control: it is another way of computing, after all.
     if (x.numel() > 1000) {
-      EXPECT_FALSE(at::equal(pair.conv(x), wanted));
+      EXPECT_FALSE(at::equal(conv()(x), wanted));
     }
     forget_frozen(pair);
-    EXPECT_TRUE(at::equal(pair.conv(x), wanted));
+    EXPECT_TRUE(at::equal(conv()(x), wanted));
   }
 }
 
-TEST(Frozen, InputGradientIsThePlainOne) {
-  Pair pair;
-  for (const std::int64_t side : {3, 6, 15, 24}) {
-    const at::Tensor start = normal("x", {2, 24, side, side + 1});
-    const at::Tensor weights = normal("w", {2, 17, side, side + 1});
+TEST_P(FrozenConvolution, InputGradientIsThePlainOne) {
+  for (const std::int64_t side : {3, 6, 15, 24, 40}) {
+    const at::Tensor& w = conv().weight;
+    const at::Tensor start = normal("x", {2, w.size(1), side, side + 1});
+    const at::Tensor weights = normal("w", {2, w.size(0), side, side + 1});
     const auto gradient = [&] {
       const at::Tensor x = start.clone().requires_grad_();
-      (pair.conv(x) * weights).sum().backward();
+      (conv()(x) * weights).sum().backward();
       return x.grad();
     };
     const at::Tensor wanted = gradient();
@@ -71,6 +79,9 @@ TEST(Frozen, InputGradientIsThePlainOne) {
     forget_frozen(pair);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Channels, FrozenConvolution,
+                         testing::Values(&Pair::conv, &Pair::wide));
 
 TEST(Frozen, ReadsMapsInAnyMemoryFormat) {
   const at::NoGradGuard no_grad;
@@ -106,7 +117,7 @@ TEST(Frozen, ForgetsWeightsThatChange) {
 
 TEST(Frozen, TakesTheSmallestFirstUpToItsLimit) {
   Pair pair;
-  const std::int64_t small = 24 * 17 * 16 * 4, large = 24 * 32 * 16 * 4;
+  const std::int64_t small = 24 * 17 * 16 * 4, large = 32 * 28 * 16 * 4;
   EXPECT_EQ(prepare_frozen(pair), small + large);
   EXPECT_EQ(pair.conv.winograd->nbytes(), small);
   EXPECT_EQ(pair.strided.winograd, nullptr);
