@@ -108,8 +108,10 @@ class DiffusersFolder : public Pretrained {
       const std::string known = own.count(name) ? name
                                 : text          ? published_text_name(name)
                                                 : modern_attention(name);
-      // Under both spellings in one file: one of them stays unexpected.
-      if (!all.emplace(known, tensor).second) all.emplace(name, tensor);
+      if (!all.emplace(known, tensor).second) {
+        throw DataError(source(part) + ": holds " + known +
+                        " under two spellings; which is meant is not known");
+      }
     }
     return all;
   }

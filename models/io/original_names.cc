@@ -123,6 +123,7 @@ struct UNetLayout {
 
 // Each level has its layers, then one entry for the change of size.
 Name down_name(const Path& path, const UNetLayout& layout) {
+  if (path.index(1) < 0 || path.index(3) < 0) return {};
   const int first = 1 + path.index(1) * (layout.layers + 1);
   const std::string layer = "input_blocks." + number(first + path.index(3));
   if (path.at(2) == "resnets") {
@@ -136,6 +137,7 @@ Name down_name(const Path& path, const UNetLayout& layout) {
 
 // One layer more than on the way down; the last also changes the size.
 Name up_name(const Path& path, const UNetLayout& layout) {
+  if (path.index(1) < 0 || path.index(3) < 0) return {};
   const int first = path.index(1) * (layout.layers + 1);
   const std::string layer = "output_blocks." + number(first + path.index(3));
   if (path.at(2) == "resnets") {
@@ -150,6 +152,7 @@ Name up_name(const Path& path, const UNetLayout& layout) {
 
 // Resnet, attention, resnet.
 Name middle_name(const Path& path) {
+  if (path.index(2) < 0) return {};
   if (path.at(1) == "resnets") {
     return below("middle_block." + number(2 * path.index(2)),
                  renamed(path.rest(3), kResnet));
@@ -195,6 +198,7 @@ Name vae_name(const std::string& name, int levels) {
   if (path.at(1) != "down_blocks" && path.at(1) != "up_blocks") {
     return renamed(name, kVae);
   }
+  if (path.index(2) < 0 || path.index(4) < 0) return {};
   const bool down = path.at(1) == "down_blocks";
   const int level = down ? path.index(2) : levels - 1 - path.index(2);
   const std::string block = side + (down ? ".down." : ".up.") + number(level);

@@ -152,7 +152,8 @@ TEST_F(PretrainedTest, LoadsATextEncoderUnderEitherSpelling) {
   save_safetensors(folder / "text_encoder/model.safetensors", published);
   ClipTextModel model(config);
   EXPECT_ERROR(open_pretrained(folder)->load(ModelPart::kTextEncoder, model),
-               DataError, "text_encoder/model.safetensors", "unexpected: ");
+               DataError, "text_encoder/model.safetensors", "text_model.",
+               "under two spellings");
 }
 
 class OldAttention : public Module {
@@ -172,7 +173,7 @@ TEST_F(PretrainedTest, LoadsAttentionUnderItsOldNames) {
   save_safetensors(folder / "vae/diffusion_pytorch_model.safetensors",
                    {{block + "query.weight", at::ones({4, 4})},
                     {block + "query.bias", at::ones({4})},
-                    {block + "proj_attn.weight", at::full({4, 4}, 2)},
+                    {block + "proj_attn.weight", at::full({4, 4}, 2.0)},
                     {block + "proj_attn.bias", at::ones({4})}});
   OldAttention module;
   open_pretrained(folder)->load(ModelPart::kVae, module);
@@ -274,6 +275,9 @@ TEST_F(PretrainedTest, ListsEveryKeyThatHasNoPlace) {
   save_safetensors(folder / "b.safetensors", file);
   EXPECT_ERROR(open_pretrained(folder / "b.safetensors"), DataError,
                "keys of no known part", "embedding_manager.x", "another.y");
+  save_safetensors(folder / "c.safetensors", {});
+  EXPECT_ERROR(open_pretrained(folder / "c.safetensors"), DataError,
+               "begin with nothing");
   save_safetensors(folder / "c.safetensors", {{"lora.x", at::ones({1})}});
   EXPECT_ERROR(open_pretrained(folder / "c.safetensors"), DataError,
                "no Stable Diffusion model in the original naming");
