@@ -56,7 +56,9 @@ at::Tensor Conv2d::convolve(const at::Tensor& x) const {
     return at::conv2d(x, weight, bias, options_.stride, options_.padding,
                       /*dilation=*/1, options_.groups);
   }
-  if (winograd && winograd->holds(weight)) return (*winograd)(x, bias);
+  if (winograd && winograd->holds(weight) && WinogradConv::pays(x)) {
+    return (*winograd)(x, bias);
+  }
   return frozen_conv2d(x, weight, bias, options_.stride, options_.padding);
 }
 

@@ -58,7 +58,8 @@ Slots slots(bool turned) {
 
 // Four rows of `padded` floats each, combined downwards: B^T d.
 SONO_WIDE_VECTORS
-void combine_rows(const float* const* rows, std::int64_t padded, float* out) {
+void combine_rows(const float* const* rows, std::int64_t padded,
+                  float* __restrict out) {
   for (std::int64_t x = 0; x < padded; ++x) {
     const float d0 = rows[0][x], d1 = rows[1][x];
     const float d2 = rows[2][x], d3 = rows[3][x];
@@ -71,8 +72,9 @@ void combine_rows(const float* const* rows, std::int64_t padded, float* out) {
 
 // One combined row to four slots, one value a tile: (B^T d) B.
 SONO_WIDE_VECTORS
-void combine_columns(const float* row, std::int64_t columns, float* s0,
-                     float* s1, float* s2, float* s3) {
+void combine_columns(const float* __restrict row, std::int64_t columns,
+                     float* __restrict s0, float* __restrict s1,
+                     float* __restrict s2, float* __restrict s3) {
   for (std::int64_t j = 0; j < columns; ++j) {
     const float d0 = row[2 * j], d1 = row[2 * j + 1];
     const float d2 = row[2 * j + 2], d3 = row[2 * j + 3];
@@ -115,39 +117,55 @@ void transform_map(const float* map, const Tiling& tiling, const Slots& slot,
   }
 }
 
-// Products of one tile row, over its columns, to two rows of outputs: A^T m A.
+// Four products of a tile column, downwards: A^T m. No more streams at once
+// than a cache set has ways, since the slots lie a power of two or so apart.
 SONO_WIDE_VECTORS
-void finish_tiles(const float* const* m, std::int64_t columns, float bias,
-                  float* upper, float* lower) {
+void add_products(const float* __restrict m0, const float* __restrict m1,
+                  const float* __restrict m2, const float* __restrict m3,
+                  std::int64_t columns, float* __restrict upper,
+                  float* __restrict lower) {
   for (std::int64_t j = 0; j < columns; ++j) {
-    float u[4], v[4];
-    for (int c = 0; c < 4; ++c) {
-      const float m0 = m[c][j], m1 = m[4 + c][j];
-      const float m2 = m[8 + c][j], m3 = m[12 + c][j];
-      u[c] = m0 + m1 + m2;
-      v[c] = m1 - m2 - m3;
-    }
-    upper[2 * j] = u[0] + u[1] + u[2] + bias;
-    upper[2 * j + 1] = u[1] - u[2] - u[3] + bias;
-    lower[2 * j] = v[0] + v[1] + v[2] + bias;
-    lower[2 * j + 1] = v[1] - v[2] - v[3] + bias;
+    upper[j] = m0[j] + m1[j] + m2[j];
+    lower[j] = m1[j] - m2[j] - m3[j];
   }
 }
 
-// The 16 products of one channel to its map [H, W].
+// Four rows of `columns` sums, one behind the other, to 2 * columns outputs:
+// (A^T m) A.
+SONO_WIDE_VECTORS
+void finish_row(const float* __restrict sums, std::int64_t columns, float bias,
+                float* __restrict out) {
+  for (std::int64_t j = 0; j < columns; ++j) {
+    const float a0 = sums[j], a1 = sums[columns + j];
+    const float a2 = sums[2 * columns + j], a3 = sums[3 * columns + j];
+    out[2 * j] = a0 + a1 + a2 + bias;
+    out[2 * j + 1] = a1 - a2 - a3 + bias;
+  }
+}
+
+// The 16 products of one channel to its map [H, W]; `scratch` holds 12 floats a
+// tile column.
 void finish_map(const float* products, const Tiling& tiling, const Slots& slot,
                 std::int64_t stride, float bias, float* map, float* scratch) {
-  const std::int64_t padded = 2 * tiling.columns;
+  const std::int64_t columns = tiling.columns;
+  float* const upper = scratch;
+  float* const lower = scratch + 4 * columns;
+  float* const row = scratch + 8 * columns;
   for (std::int64_t tile_row = 0; tile_row < tiling.rows; ++tile_row) {
-    std::array<const float*, kSlots> m{};
-    for (std::size_t k = 0; k < kSlots; ++k) {
-      m[k] = products + slot[k] * stride + tile_row * tiling.columns;
+    for (std::size_t c = 0; c < 4; ++c) {
+      const auto product = [&](std::size_t r) {
+        return products + slot[4 * r + c] * stride + tile_row * columns;
+      };
+      const auto at = static_cast<std::int64_t>(c) * columns;
+      add_products(product(0), product(1), product(2), product(3), columns,
+                   upper + at, lower + at);
     }
-    finish_tiles(m.data(), tiling.columns, bias, scratch, scratch + padded);
     float* const out = map + 2 * tile_row * tiling.width;
-    std::copy_n(scratch, tiling.width, out);
+    finish_row(upper, columns, bias, row);
+    std::copy_n(row, tiling.width, out);
     if (2 * tile_row + 1 < tiling.height) {
-      std::copy_n(scratch + padded, tiling.width, out + tiling.width);
+      finish_row(lower, columns, bias, row);
+      std::copy_n(row, tiling.width, out + tiling.width);
     }
   }
 }
@@ -189,7 +207,7 @@ at::Tensor finish(const at::Tensor& products, const Tiling& tiling,
   at::parallel_for(
       0, batch * channels, 1, [&](std::int64_t from, std::int64_t to) {
         std::vector<float> scratch(
-            static_cast<std::size_t>(4 * tiling.columns));
+            static_cast<std::size_t>(12 * tiling.columns));
         for (std::int64_t i = from; i < to; ++i) {
           const std::int64_t channel = i % channels;
           finish_map(in + channel * tiles + i / channels * tiling.count(),
@@ -269,6 +287,11 @@ at::Tensor WinogradConv::input_gradient(const at::Tensor& gradient) const {
   const at::Tensor tiles = transform(gradient.contiguous(), tiling, slot);
   return finish(slot_products(weights_.transpose(1, 2), tiles), tiling, slot,
                 {});
+}
+
+bool WinogradConv::pays(const at::Tensor& x) {
+  constexpr std::int64_t kMostTiles = 4096;
+  return x.size(0) * tiling_of(x).count() <= kMostTiles;
 }
 
 bool WinogradConv::holds(const at::Tensor& weight) const {

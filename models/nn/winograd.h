@@ -22,6 +22,9 @@ class WinogradConv {
   // Of the input, from the output's.
   at::Tensor input_gradient(const at::Tensor& gradient) const;
 
+  // Whether the map is small enough for its 16 matrices, 4 times the map each
+  // way, to stay near the processor; beyond, they cost more than they save.
+  static bool pays(const at::Tensor& x);
   // Whether `weight` is still what was transformed, untouched.
   bool holds(const at::Tensor& weight) const;
   std::int64_t nbytes() const {
