@@ -81,13 +81,18 @@ ConfigJson PeerFixture::config() const {
   return {read_header(path_).metadata.at("config"), path_};
 }
 
-double PeerFixture::error(const at::Tensor& got, const std::string& key) const {
+double PeerFixture::difference(const at::Tensor& got,
+                               const std::string& key) const {
   const at::Tensor& wanted = (*this)[key];
   SONO_CHECK_EQ(got.sizes(), wanted.sizes());
-  const double error = (got - wanted).abs().max().item<double>();
+  return (got - wanted).abs().max().item<double>();
+}
+
+double PeerFixture::error(const at::Tensor& got, const std::string& key) const {
+  const double error = difference(got, key);
   if (full_) {
     std::printf("%s %s: max error %.2e, relative %.2e\n", path_.c_str(),
-                key.c_str(), error, relative_error(got, wanted));
+                key.c_str(), error, relative_error(got, (*this)[key]));
   }
   return error;
 }

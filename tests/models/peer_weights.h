@@ -25,8 +25,9 @@ class PeerFixture {
   // Whether it is of a published size, from NETWORKS_FIXTURES.
   bool full() const { return full_; }
 
-  // Largest difference of `got` and the tensor `key`, with the shapes checked;
-  // says it on standard output when the fixture is of full size.
+  // Largest difference of `got` and the tensor `key`, with the shapes checked.
+  double difference(const at::Tensor& got, const std::string& key) const;
+  // The same, said on standard output when the fixture is of full size.
   double error(const at::Tensor& got, const std::string& key) const;
 
  private:

@@ -34,7 +34,7 @@ TEST_F(AutoencoderParity, MomentsEqualDiffusers) {
   const at::Tensor sample = moments.sample(fixture["input.noise"]);
   EXPECT_LT(fixture.error(sample, "output.sample"), tolerance);
   const at::Tensor other = moments.sample(fixture["input.noise"] + 0.01);
-  EXPECT_GT(fixture.error(other, "output.sample"), tolerance);
+  EXPECT_GT(fixture.difference(other, "output.sample"), tolerance);
 }
 
 TEST_F(AutoencoderParity, DecodedEqualsDiffusers) {
