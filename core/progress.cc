@@ -1,6 +1,10 @@
 #include "core/progress.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "core/log.h"
@@ -21,6 +25,38 @@ std::string duration_text(double seconds) {
                   static_cast<int>(whole / 60 % 60));
   }
   return text;
+}
+
+namespace {
+
+// Of the terminal behind standard error.
+int terminal_columns() {
+  winsize size{};
+  const bool known =
+      ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : 80;
+}
+
+}  // namespace
+
+std::string progress_bar(const std::string& label, double fraction,
+                         const std::string& text, int columns) {
+  const auto room = static_cast<std::size_t>(std::max(columns - 1, 1));
+  constexpr std::size_t kLabel = 24;
+  std::string line;
+  for (const std::size_t bar : {20, 10, 5, 0}) {
+    line = label;
+    if (bar == 20 && line.size() < kLabel) line.resize(kLabel, ' ');
+    if (bar > 0) {
+      const auto filled = static_cast<std::size_t>(
+          std::floor(std::clamp(fraction, 0.0, 1.0) * bar));
+      line += " [" + std::string(filled, '#') + std::string(bar - filled, '.') +
+              "]";
+    }
+    line += " " + text;
+    if (line.size() <= room) return line;
+  }
+  return line.substr(0, room);
 }
 
 Progress::Progress(std::string label, std::int64_t total, std::string unit,
@@ -59,12 +95,11 @@ std::string Progress::line(std::int64_t done, const std::string& note) const {
 
 void Progress::print(const std::string& text, bool last) {
   if (terminal_) {
-    constexpr int kBar = 20;
-    const int filled = static_cast<int>(
-        std::clamp<std::int64_t>(kBar * done_ / total_, 0, kBar));
-    std::fprintf(stderr, "\r\033[K%-24s [%s%s] %s", label_.c_str(),
-                 std::string(filled, '#').c_str(),
-                 std::string(kBar - filled, '.').c_str(), text.c_str());
+    const double fraction =
+        static_cast<double>(done_) / static_cast<double>(total_);
+    std::fprintf(
+        stderr, "\r\033[K%s",
+        progress_bar(label_, fraction, text, terminal_columns()).c_str());
     open_ = !last;
     if (last) std::fputc('\n', stderr);
   } else {

@@ -38,6 +38,12 @@ class Progress {
   Clock::time_point printed_{};
 };
 
+// A bar, `fraction` of it full, with `text` behind it; shorter than `columns`,
+// since a line that wraps cannot be overwritten: first the bar gets smaller,
+// then the end is cut.
+std::string progress_bar(const std::string& label, double fraction,
+                         const std::string& text, int columns);
+
 // "42 s", "3 min 05 s", "2 h 10 min".
 std::string duration_text(double seconds);
 

@@ -52,23 +52,29 @@ void Optimizer::step(Arena& arena, double norm, double learning_rate,
   state.skipped_in_row = 0;
   ++state.updates;
   Pieces pieces(arena);
-  if (options_.clip_norm > 0 && norm > options_.clip_norm) {
-    const double scale = options_.clip_norm / (norm + 1e-6);
-    for (at::Tensor& grad : pieces.grads) grad.mul_(scale);
+  if (!pieces.params.empty()) {
+    const bool clips = options_.clip_norm > 0 && norm > options_.clip_norm;
+    // The fused kernels divide gradients by it: no pass of its own.
+    std::optional<at::Tensor> divisor;
+    if (clips) {
+      divisor = at::full({}, (norm + 1e-6) / options_.clip_norm,
+                         pieces.params.front().options().dtype(at::kFloat));
+    }
+    update(pieces, learning_rate, divisor);
   }
-  if (!pieces.params.empty()) update(pieces, learning_rate);
   const double decay = ema_decay_at(options_, state.updates);
   for (std::size_t i = 0; i < pieces.emas.size(); ++i) {
     pieces.emas[i].lerp_(pieces.params[i], 1 - decay);
   }
 }
 
-void Optimizer::update(Pieces& pieces, double learning_rate) const {
+void Optimizer::update(Pieces& pieces, double learning_rate,
+                       const std::optional<at::Tensor>& divisor) const {
   if (options_.kind == "sgd") {
     at::_fused_sgd_(pieces.params, pieces.grads, pieces.exp_avgs,
                     options_.weight_decay, options_.beta1, learning_rate,
                     /*dampening=*/0, /*nesterov=*/false, /*maximize=*/false,
-                    /*is_first_step=*/state.updates == 1);
+                    /*is_first_step=*/state.updates == 1, divisor, {});
     return;
   }
   // The number of this update, fp32, 1 at first; one a piece.
@@ -87,7 +93,7 @@ void Optimizer::update(Pieces& pieces, double learning_rate) const {
   fused(pieces.params, pieces.grads, pieces.exp_avgs, pieces.exp_avg_sqs, {},
         counts, learning_rate, options_.beta1, options_.beta2,
         options_.weight_decay, options_.eps, /*amsgrad=*/false,
-        /*maximize=*/false, {}, {});
+        /*maximize=*/false, divisor, {});
 }
 
 }  // namespace sono

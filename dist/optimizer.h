@@ -3,6 +3,7 @@
 // rank updates what it holds the moments of; no communication.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "dist/arena.h"
@@ -53,7 +54,8 @@ class Optimizer {
 
  private:
   struct Pieces;
-  void update(Pieces& pieces, double learning_rate) const;
+  void update(Pieces& pieces, double learning_rate,
+              const std::optional<at::Tensor>& divisor) const;
   OptimizerOptions options_;
 };
 

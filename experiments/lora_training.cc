@@ -23,6 +23,7 @@
 #include "models/vae/autoencoder_kl.h"
 #include "trainer/latent_cache.h"
 #include "trainer/latent_validation.h"
+#include "trainer/machine_kind.h"
 #include "trainer/trainer.h"
 
 namespace fs = std::filesystem;

@@ -16,6 +16,7 @@
 #include "experiments/run_folder.h"
 #include "experiments/run_report.h"
 #include "experiments/segmentation_stages.h"
+#include "trainer/machine_kind.h"
 
 namespace sono {
 namespace {

@@ -1,12 +1,9 @@
 #include "experiments/run_folder.h"
 
-#include <ATen/Parallel.h>
-#include <ATen/Version.h>
-#include <torch/version.h>
-
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/hash.h"
+#include "trainer/machine_kind.h"
 
 namespace sono {
 namespace {
@@ -42,13 +39,6 @@ void check_same_config(const std::filesystem::path& file,
 }
 
 }  // namespace
-
-nlohmann::json machine_kind() {
-  return {{"device", "cpu"},
-          {"cpu_capability", at::get_cpu_capability()},
-          {"libtorch", TORCH_VERSION},
-          {"threads", at::get_num_threads()}};
-}
 
 std::string config_hash(const OptionTable& table) {
   return sha256_hex(table.results().dump());

@@ -21,11 +21,6 @@ void open_run_folder(const std::filesystem::path& dir, const OptionTable& table,
 // folder removes it.
 std::filesystem::path stop_note(const std::filesystem::path& dir);
 
-// What a result depends on beside config and data: device kind, CPU capability,
-// LibTorch version, threads a rank. Equal bits are promised between machines of
-// one kind.
-nlohmann::json machine_kind();
-
 // SHA-256 of all result options.
 std::string config_hash(const OptionTable& table);
 

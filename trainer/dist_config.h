@@ -13,7 +13,7 @@ namespace sono {
 struct DistConfig {
   std::string reduce = "exact";  // exact | fast
   std::string wire = "fp32";     // fp32 | bf16 (fast only)
-  int zero_stage = 0;            // 0 to 3
+  int zero_stage = 1;            // 0 to 3
   double bucket_mb = 25;         // MiB
   double first_bucket_mb = 1;    // MiB
   bool overlap = true;

@@ -1,12 +1,10 @@
 #include "trainer/frozen_features.h"
 
-#include <ATen/Parallel.h>
-#include <ATen/Version.h>
-
 #include <cstring>
 
 #include "core/check.h"
 #include "core/hash.h"
+#include "trainer/machine_kind.h"
 
 namespace sono {
 namespace {
@@ -45,10 +43,9 @@ at::Tensor FrozenFeatures::embedding(const cv::Mat& image) {
 std::string FrozenFeatures::key(const at::Tensor& frame) const {
   const at::Tensor pixels = frame[0][0].contiguous();
   Sha256 hash;
-  hash.update("lite-medsam-embedding-1 ");
+  hash.update("lite-medsam-embedding-2 ");
   hash.update(segmenter_.weights_hash());
-  hash.update(at::get_cpu_capability());
-  hash.update(std::to_string(at::get_num_threads()));
+  hash.update(machine_kind().dump());
   hash.update(pixels.data_ptr(), pixels.nbytes());
   return hash.hex();
 }

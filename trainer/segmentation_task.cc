@@ -31,7 +31,7 @@ at::Tensor dice_cross_entropy(const at::Tensor& logits,
   return dice.mean() + at::binary_cross_entropy_with_logits(logits, target);
 }
 
-SegmentationTask::SegmentationTask(LiteMedSam& model, TrainingPool real,
+SegmentationTask::SegmentationTask(Sam& model, TrainingPool real,
                                    TrainingPool synthetic,
                                    const SegmentationTaskConfig& config)
     : model_(model),

@@ -9,7 +9,7 @@
 
 #include "core/random.h"
 #include "data/ellipse.h"
-#include "models/sam/lite_medsam.h"
+#include "models/sam/sam.h"
 #include "trainer/task.h"
 
 namespace sono {
@@ -47,7 +47,7 @@ class SegmentationTask : public Task {
   // `model` must outlive the task; the parameters below are set to require
   // grad. With synthetic images every second view is one of them. DataError
   // when there are no real images and no synthetic ones.
-  SegmentationTask(LiteMedSam& model, TrainingPool real, TrainingPool synthetic,
+  SegmentationTask(Sam& model, TrainingPool real, TrainingPool synthetic,
                    const SegmentationTaskConfig& config);
 
   // The parts of the mask decoder behind a single-mask output; the heads for
@@ -60,7 +60,7 @@ class SegmentationTask : public Task {
   TrainingView view(std::uint64_t n) const;
   Box prompt(const TrainingView& view, std::uint64_t n) const;
 
-  LiteMedSam& model_;
+  Sam& model_;
   TrainingPool real_;
   TrainingPool synthetic_;
   SegmentationTaskConfig config_;

@@ -21,7 +21,7 @@ StateDict load_weights(const std::filesystem::path& path) {
 Segmenter Segmenter::load(const std::filesystem::path& weights) {
   Segmenter segmenter;
   segmenter.weights_hash_ = sha256_file(weights);
-  segmenter.model_ = std::make_unique<LiteMedSam>();
+  segmenter.model_ = std::make_unique<Sam>();
   segmenter.model_->load(load_weights(weights), weights.string());
   for (const auto& [name, tensor] : segmenter.decoder_state()) {
     segmenter.published_decoder_[name] = tensor.clone();

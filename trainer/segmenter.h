@@ -8,7 +8,7 @@
 #include <opencv2/core.hpp>
 #include <string>
 
-#include "models/sam/lite_medsam.h"
+#include "models/sam/sam.h"
 #include "trainer/sam_frame.h"
 
 namespace sono {
@@ -43,13 +43,13 @@ class Segmenter {
   // Back to the published decoder, without gradients.
   void reset_decoder();
 
-  LiteMedSam& model() { return *model_; }
+  Sam& model() { return *model_; }
 
  private:
   Segmenter() = default;
   void set_decoder(const StateDict& state, const std::string& source);
 
-  std::unique_ptr<LiteMedSam> model_;
+  std::unique_ptr<Sam> model_;
   std::string weights_hash_;
   StateDict published_decoder_;
 };

@@ -104,11 +104,13 @@ void CheckpointStore::save(const CheckpointState& state) {
   finish();
   snapshot_->start();
   if (!background_) {
+    progress_.awaited = true;
     write(comm_, state);
     return;
   }
   {
     const std::lock_guard lock(mutex_);
+    progress_.awaited = false;
     under_way_ = state;
   }
   changed_.notify_all();
@@ -160,11 +162,12 @@ void CheckpointStore::wait_idle(double seconds) {
   const std::chrono::duration<double> limit(seconds);
   std::unique_lock lock(mutex_);
   auto progressed = Clock::now();
-  for (std::int64_t seen = progress_; under_way_;) {
+  progress_.awaited = true;
+  for (std::int64_t seen = progress_.blocks; under_way_;) {
     changed_.wait_for(lock, std::chrono::seconds(1));
     // To the watchdog: this wait has a deadline of its own.
     if (comm_.recorder() != nullptr) comm_.recorder()->tick();
-    const std::int64_t now = progress_;
+    const std::int64_t now = progress_.blocks;
     if (now != seen) progressed = Clock::now();
     seen = now;
     if (under_way_ && Clock::now() - progressed > limit) {

@@ -10,7 +10,6 @@
 // Where the communicator has no duplicate for a second thread, `save` writes
 // at once and training waits; a warning says so.
 
-#include <atomic>
 #include <condition_variable>
 #include <exception>
 #include <filesystem>
@@ -75,7 +74,7 @@ class CheckpointStore {
   SavePlan plan_;
   std::unique_ptr<Snapshot> snapshot_;
   std::unique_ptr<Communicator> background_;  // the writer threads'
-  std::atomic<std::int64_t> progress_{0};
+  SaveProgress progress_;
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;

@@ -1,6 +1,8 @@
 #include "dist/checkpoint/writer.h"
 
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "core/check.h"
 #include "core/error.h"
@@ -11,10 +13,21 @@ namespace fs = std::filesystem;
 namespace sono {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+BlockSum write_block(BlockFile& file, std::int64_t offset,
+                     std::string_view bytes, SaveProgress& progress) {
+  const auto begun = Clock::now();
+  file.write_at(offset, bytes);
+  const BlockSum sum = block_sum(bytes);
+  ++progress.blocks;
+  if (!progress.awaited) std::this_thread::sleep_for(Clock::now() - begun);
+  return sum;
+}
+
 // Writes this rank's blocks; their checksums in order, as bytes.
 std::string write_blocks(const SavePlan& plan, const fs::path& folder,
-                         const Snapshot& snapshot,
-                         std::atomic<std::int64_t>& progress) {
+                         const Snapshot& snapshot, SaveProgress& progress) {
   std::string sums;
   const auto& blocks = snapshot.blocks();
   for (auto block = blocks.begin(); block != blocks.end();) {
@@ -22,14 +35,12 @@ std::string write_blocks(const SavePlan& plan, const fs::path& folder,
     BlockFile file = BlockFile::open(folder / layout.name);
     for (const int index = block->file;
          block != blocks.end() && block->file == index; ++block) {
-      const std::string_view bytes = snapshot.bytes(*block);
-      file.write_at(layout.block(block->index).begin, bytes);
-      const BlockSum sum = block_sum(bytes);
+      const BlockSum sum = write_block(file, layout.block(block->index).begin,
+                                       snapshot.bytes(*block), progress);
       sums.append(reinterpret_cast<const char*>(&sum), sizeof(sum));
-      ++progress;
     }
     file.sync();
-    ++progress;
+    ++progress.blocks;
   }
   return sums;
 }
@@ -59,7 +70,7 @@ CheckpointManifest make_manifest(const SavePlan& plan,
 
 void write_folder(Communicator& comm, const SavePlan& plan,
                   const CheckpointState& state, Snapshot& snapshot,
-                  std::atomic<std::int64_t>& progress, SaveFolder& save) {
+                  SaveProgress& progress, SaveFolder& save) {
   run_together(comm, [&] {
     snapshot.wait();
     save.create(plan.files);
@@ -81,7 +92,7 @@ void write_folder(Communicator& comm, const SavePlan& plan,
 
 void write_checkpoint(Communicator& comm, const SavePlan& plan,
                       const CheckpointState& state, Snapshot& snapshot,
-                      std::atomic<std::int64_t>& progress) {
+                      SaveProgress& progress) {
   SaveFolder save(plan.root / checkpoint_name(state.step), comm.rank() == 0);
   try {
     write_folder(comm, plan, state, snapshot, progress, save);

@@ -18,14 +18,16 @@ at::Tensor SamMlp::operator()(const at::Tensor& x) const {
   return third_(at::relu(second_(at::relu(first_(x)))));
 }
 
-MaskDecoder::MaskDecoder(const TwoWayConfig& config)
-    : transformer_(config),
-      iou_token_(1, config.channels),
-      mask_tokens_(kNumMasks, config.channels),
-      upscale0_(config.channels, config.channels / 4, 2, 2),
-      upscale3_(config.channels / 4, config.channels / 8, 2, 2),
-      upscale_norm1_(config.channels / 4),
-      iou_head_(config.channels, 256, kNumMasks) {
+MaskDecoder::MaskDecoder(const MaskDecoderConfig& config)
+    : transformer_(config.transformer),
+      iou_token_(1, config.transformer.channels),
+      mask_tokens_(kNumMasks, config.transformer.channels),
+      upscale0_(config.transformer.channels, config.transformer.channels / 4, 2,
+                2),
+      upscale3_(config.transformer.channels / 4,
+                config.transformer.channels / 8, 2, 2),
+      upscale_norm1_(config.transformer.channels / 4),
+      iou_head_(config.transformer.channels, config.iou_width, kNumMasks) {
   add_module("transformer", transformer_);
   add_module("iou_token", iou_token_);
   add_module("mask_tokens", mask_tokens_);
@@ -34,7 +36,8 @@ MaskDecoder::MaskDecoder(const TwoWayConfig& config)
   add_module("output_upscaling.3", upscale3_);
   for (int i = 0; i < kNumMasks; ++i) {
     hypernetworks_.push_back(std::make_unique<SamMlp>(
-        config.channels, config.channels, config.channels / 8));
+        config.transformer.channels, config.transformer.channels,
+        config.transformer.channels / 8));
     add_module("output_hypernetworks_mlps." + std::to_string(i),
                *hypernetworks_.back());
   }

@@ -28,6 +28,11 @@ struct SamMasks {
   at::Tensor iou;     // fp32 [B, masks]
 };
 
+struct MaskDecoderConfig {
+  TwoWayConfig transformer;
+  std::int64_t iou_width = 256;  // inside the guess of the IoU
+};
+
 class MaskDecoder : public Module {
  public:
   // kSingle gives the one mask meant for unambiguous prompts (a box); kMulti
@@ -35,7 +40,7 @@ class MaskDecoder : public Module {
   enum class Output { kSingle, kMulti };
   static constexpr int kNumMasks = 4;
 
-  explicit MaskDecoder(const TwoWayConfig& config = {});
+  explicit MaskDecoder(const MaskDecoderConfig& config = {});
 
   // embedding fp32 [B, C, grid, grid] (or B = 1 for many prompts of one image),
   // position [1, C, grid, grid].

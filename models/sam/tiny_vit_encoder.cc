@@ -1,7 +1,7 @@
 #include "models/sam/tiny_vit_encoder.h"
 
 #include "core/check.h"
-#include "models/sam/layer_norm_2d.h"
+#include "models/sam/neck.h"
 #include "models/sam/tiny_vit_blocks.h"
 
 namespace sono {
@@ -70,34 +70,11 @@ class TinyVitEncoder::Stage : public Module {
   std::unique_ptr<PatchMerging> downsample_;
 };
 
-class TinyVitEncoder::Neck : public Module {
- public:
-  Neck(std::int64_t in_channels, std::int64_t channels)
-      : project_(in_channels, channels, {.kernel = 1, .bias = false}),
-        norm1_(channels),
-        smooth_(channels, channels, {.kernel = 3, .padding = 1, .bias = false}),
-        norm2_(channels) {
-    add_module("0", project_);
-    add_module("1", norm1_);
-    add_module("2", smooth_);
-    add_module("3", norm2_);
-  }
-
-  at::Tensor operator()(const at::Tensor& x) const {
-    return norm2_(smooth_(norm1_(project_(x))));
-  }
-
- private:
-  Conv2d project_;
-  LayerNorm2d norm1_;
-  Conv2d smooth_;
-  LayerNorm2d norm2_;
-};
-
 TinyVitEncoder::TinyVitEncoder(const TinyVitConfig& config)
     : config_(config),
       patch_embed_(std::make_unique<PatchEmbed>(config.widths.front())),
-      neck_(std::make_unique<Neck>(config.widths.back(), config.out_channels)) {
+      neck_(std::make_unique<SamNeck>(config.widths.back(),
+                                      config.out_channels)) {
   add_module("patch_embed", *patch_embed_);
   for (std::size_t i = 0; i < config.widths.size(); ++i) {
     stages_.push_back(std::make_unique<Stage>(config, i));

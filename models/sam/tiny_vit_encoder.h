@@ -10,7 +10,8 @@
 #include <memory>
 #include <vector>
 
-#include "models/nn/module.h"
+#include "models/sam/image_encoder.h"
+#include "models/sam/neck.h"
 
 namespace sono {
 
@@ -24,25 +25,25 @@ struct TinyVitConfig {
   std::int64_t out_channels = 256;
 };
 
-class TinyVitEncoder : public Module {
+class TinyVitEncoder : public SamImageEncoder {
  public:
   explicit TinyVitEncoder(const TinyVitConfig& config = {});
   ~TinyVitEncoder() override;
 
   // Folds batch norms and gathers attention biases; call after load_state.
-  void fold();
+  void fold() override;
+  bool is_trainable() const override { return false; }
   // fp32 [B, 3, S, S] -> fp32 [B, 256, S / 4, S / 4].
-  at::Tensor operator()(const at::Tensor& images) const;
+  at::Tensor operator()(const at::Tensor& images) const override;
 
  private:
   class PatchEmbed;
   class Stage;
-  class Neck;
 
   TinyVitConfig config_;
   std::unique_ptr<PatchEmbed> patch_embed_;
   std::vector<std::unique_ptr<Stage>> stages_;
-  std::unique_ptr<Neck> neck_;
+  std::unique_ptr<SamNeck> neck_;
 };
 
 }  // namespace sono

@@ -21,8 +21,9 @@ class OurStepper : public Stepper {
       : comm_(comm),
         workload_(workload),
         options_(options),
-        arena_(workload.parameters(),
-               {.rank = comm.rank(), .world_size = comm.world_size()}),
+        arena_(workload.parameters(), {.zero_stage = options.zero_stage,
+                                       .rank = comm.rank(),
+                                       .world_size = comm.world_size()}),
         queue_(comm, /*threaded=*/true),
         reducer_(make_gradient_reducer(
             queue_, arena_, {.exact = options.exact, .lanes = options.lanes})),

@@ -47,6 +47,10 @@ def step_comparisons():
             for peer, peer_name in DDP.items():
                 yield Comparison("step", f"step time, {side}, {name}", f"step/{workload}/{side}/4",
                                  f"step/{workload}/{peer}/4", peer_name, target)
+        for side in ("fast", "exact"):
+            yield Comparison("step", f"step time, {side}, {name}, optimiser not sharded",
+                             f"step/{workload}/{side}-zero0/4", f"step/{workload}/c10d/4",
+                             DDP["c10d"])
         yield Comparison("step", f"step time, exact beside fast, {name}",
                          f"step/{workload}/exact/4", f"step/{workload}/fast/4", "ours, fast",
                          "<= 1.10")

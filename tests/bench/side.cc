@@ -11,9 +11,12 @@ std::unique_ptr<Stepper> make_stepper(Communicator& comm,
                                       const std::string& kind,
                                       Workload& workload,
                                       StepperOptions options) {
-  check_choice("SIDE", kind, {"exact", "recorded", "fast", "c10d"});
+  check_choice(
+      "SIDE", kind,
+      {"exact", "exact-zero0", "recorded", "fast", "fast-zero0", "c10d"});
   if (kind == "c10d") return make_ddp_stepper(comm, workload, options);
-  options.exact = kind != "fast";
+  options.exact = !kind.starts_with("fast");
+  options.zero_stage = kind.ends_with("-zero0") ? 0 : 1;
   options.recorded = kind == "recorded";
   return make_our_stepper(comm, workload, options);
 }

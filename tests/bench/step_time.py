@@ -129,8 +129,11 @@ def main():
     if dist.get_rank() == 0:
         print(json.dumps({"series": f"step/{workload}/ddp/{lanes}", "unit": "s",
                           "values": values[WARM_UP:], "ranks": dist.get_world_size(),
-                          "parameters": parameters}))
-    dist.destroy_process_group()
+                          "parameters": parameters}), flush=True)
+    dist.barrier()
+    # Leave at once: at its ordinary end the interpreter, holding its lock, joins
+    # Gloo's thread, which may be waiting for that lock to free a tensor.
+    os._exit(0)
 
 
 if __name__ == "__main__":

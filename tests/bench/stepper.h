@@ -25,6 +25,7 @@ class Stepper {
 struct StepperOptions {
   int lanes = 4;
   bool exact = true;      // ours: the tree of lanes, otherwise rank by rank
+  int zero_stage = 1;     // ours; 1 is what recipes have by default
   bool recorded = false;  // ours: with the flight recorder
   double learning_rate = 1e-4;
   double weight_decay = 0.01;

@@ -14,9 +14,11 @@
       statement;                                                              \
     } catch (const Type& error) {                                             \
       sono_threw = true;                                                      \
-      for (const std::string& part : std::vector<std::string>{__VA_ARGS__}) { \
-        EXPECT_NE(std::string(error.what()).find(part), std::string::npos)    \
-            << "'" << error.what() << "' does not say '" << part << "'";      \
+      for (const std::string& sono_part :                                     \
+           std::vector<std::string>{__VA_ARGS__}) {                           \
+        EXPECT_NE(std::string(error.what()).find(sono_part),                  \
+                  std::string::npos)                                          \
+            << "'" << error.what() << "' does not say '" << sono_part << "'"; \
       }                                                                       \
     }                                                                         \
     EXPECT_TRUE(sono_threw) << #statement " threw no " #Type;                 \

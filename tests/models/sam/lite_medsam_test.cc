@@ -1,8 +1,6 @@
 // LiteMedSAM against the Python package, on the published weights and made-up
 // input. tests/parity/lite_medsam.py writes the fixture.
 
-#include "models/sam/lite_medsam.h"
-
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -10,6 +8,7 @@
 #include "core/error.h"
 #include "models/io/safetensors.h"
 #include "models/io/torch_pickle.h"
+#include "models/sam/sam.h"
 #include "tests/core/expect_error.h"
 
 namespace sono {
@@ -54,7 +53,7 @@ class LiteMedSamTest : public ::testing::Test {
     fixture_ = new StateDict(
         load_safetensors(std::filesystem::path(SONO_SOURCE_DIR) /
                          "tests/parity/fixtures/lite_medsam.safetensors"));
-    model_ = new LiteMedSam;
+    model_ = new Sam;
     model_->load(*weights_, weights_path().string());
     embedding_ = new at::Tensor(model_->encode(made_up_image()));
   }
@@ -87,7 +86,7 @@ class LiteMedSamTest : public ::testing::Test {
 
   static inline StateDict* weights_ = nullptr;
   static inline StateDict* fixture_ = nullptr;
-  static inline LiteMedSam* model_ = nullptr;
+  static inline Sam* model_ = nullptr;
   static inline at::Tensor* embedding_ = nullptr;
 };
 
@@ -139,7 +138,7 @@ TEST_F(LiteMedSamTest, NoticesAChangedWeight) {
     changed[name] = changed[name].clone();
     changed[name].flatten()[5].add_(0.5);
   }
-  LiteMedSam other;
+  Sam other;
   other.load(changed, "changed");
   const at::Tensor embedding = other.encode(made_up_image());
   EXPECT_GT(
@@ -154,7 +153,7 @@ TEST_F(LiteMedSamTest, NoticesAChangedWeight) {
 TEST_F(LiteMedSamTest, NamesTheWeightThatIsMissing) {
   StateDict partial = *weights_;
   partial.erase("mask_decoder.iou_token.weight");
-  LiteMedSam other;
+  Sam other;
   EXPECT_ERROR(other.load(partial, "part.pth"), DataError, "part.pth",
                "missing: mask_decoder.iou_token.weight");
 }

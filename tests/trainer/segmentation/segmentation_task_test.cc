@@ -66,7 +66,7 @@ class SegmentationTaskTest : public ::testing::Test {
     model_.load(state, "random weights");
   }
 
-  LiteMedSam model_;
+  Sam model_;
   MadeUpPool real_, synthetic_;
 };
 
