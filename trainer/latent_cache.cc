@@ -1,8 +1,5 @@
 #include "trainer/latent_cache.h"
 
-#include <ATen/Parallel.h>
-#include <ATen/Version.h>
-
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -11,18 +8,15 @@
 #include "core/hash.h"
 #include "core/progress.h"
 #include "dist/recorder/flight_recorder.h"
+#include "trainer/machine_kind.h"
 
 namespace sono {
 namespace {
 
-std::string machine() {
-  return at::get_cpu_capability() + "/" + std::to_string(at::get_num_threads());
-}
-
 std::string image_key(const std::string& encoder, const at::Tensor& pixels) {
   const at::Tensor values = pixels.contiguous();
   Sha256 hash;
-  hash.update("latent-moments-1 " + encoder + " " + machine());
+  hash.update("latent-moments-1 " + encoder + " " + machine_kind().dump());
   for (const std::int64_t side : values.sizes()) {
     hash.update(" " + std::to_string(side));
   }
@@ -32,7 +26,8 @@ std::string image_key(const std::string& encoder, const at::Tensor& pixels) {
 
 std::string caption_key(const std::string& encoder,
                         const std::string& caption) {
-  return sha256_hex("caption-1 " + encoder + " " + machine() + " " + caption);
+  return sha256_hex("caption-1 " + encoder + " " + machine_kind().dump() + " " +
+                    caption);
 }
 
 // Values as they are, fp32.
