@@ -5,7 +5,9 @@
 #include <numbers>
 #include <opencv2/imgproc.hpp>
 #include <optional>
+#include <vector>
 
+#include "data/augment_steps.h"
 #include "data/ellipse.h"
 
 namespace sono {
@@ -45,12 +47,6 @@ void flip_randomly(Sample& sample, Random& random) {
     cv::flip(sample.mask, mask, axis);
     sample.mask = mask;
   }
-}
-
-void rotate(Sample& sample, double degrees) {
-  const cv::Point2f center((sample.image.cols - 1) / 2.0f,
-                           (sample.image.rows - 1) / 2.0f);
-  warp(sample, cv::Matx23d(cv::getRotationMatrix2D(center, degrees, 1.0)));
 }
 
 // Another head in the same frame: size within a fifth, axis ratio as heads
@@ -175,72 +171,45 @@ void change_scanner(Sample& sample, Random& random) {
   changed.convertTo(sample.image, CV_8U, 255);
 }
 
-// ---- the paper's
-// --------------------------------------------------------------
+// ---- the paper's ------------------------------------------------------------
 
-void change_brightness(Sample& sample, Random& random) {
+void change_brightness_randomly(Sample& sample, Random& random) {
   const double contrast = random.uniform(0.8, 1.2);
-  const double brightness = random.uniform(-0.2, 0.2) * 255;
-  cv::Mat image;
-  sample.image.convertTo(image, CV_8U, contrast, brightness);
-  sample.image = image;
+  change_brightness(sample, contrast, random.uniform(-0.2, 0.2));
 }
 
-void add_noise(Sample& sample, Random& random) {
+void add_random_noise(Sample& sample, Random& random) {
   cv::Mat noise(sample.image.size(), CV_32FC1);
   random.fill_normal(noise.ptr<float>(), noise.total());
-  cv::Mat grey;
-  sample.image.convertTo(grey, CV_32F);
-  grey += random.uniform(3.0, 7.0) * noise;
-  grey.convertTo(sample.image, CV_8U);
-}
-
-void blur(Sample& sample) {
-  cv::Mat image;
-  cv::GaussianBlur(sample.image, image, {3, 3}, 0);
-  sample.image = image;
+  add_noise(sample, random.uniform(3.0, 7.0) * noise);
 }
 
 // Simard et al. 2003: uniform displacements smoothed by sigma, times alpha.
-void warp_elastically(Sample& sample, Random& random) {
+void displace_randomly(Sample& sample, Random& random) {
   constexpr double kAlpha = 120;
   constexpr double kSigma = 12;
-  const cv::Size size = sample.image.size();
   cv::Mat maps[2];
   for (cv::Mat& map : maps) {
-    map.create(size, CV_32FC1);
+    map.create(sample.image.size(), CV_32FC1);
     random.fill_uniform(map.ptr<float>(), map.total());
     map = map * 2 - 1;
     cv::GaussianBlur(map, map, {}, kSigma, kSigma, cv::BORDER_REFLECT);
     map *= kAlpha;
   }
-  for (int y = 0; y < size.height; ++y) {
-    for (int x = 0; x < size.width; ++x) {
-      maps[0].at<float>(y, x) += static_cast<float>(x);
-      maps[1].at<float>(y, x) += static_cast<float>(y);
-    }
-  }
-  cv::Mat image;
-  cv::remap(sample.image, image, maps[0], maps[1], cv::INTER_LINEAR,
-            cv::BORDER_CONSTANT, 0);
-  sample.image = image;
-  if (sample.mask.empty()) return;
-  cv::Mat mask;
-  cv::remap(sample.mask, mask, maps[0], maps[1], cv::INTER_LINEAR,
-            cv::BORDER_CONSTANT, 0);
-  sample.mask = mask > 127;
+  displace(sample, maps[0], maps[1]);
 }
 
 // Up to eight black squares of a sixteenth of the frame's shorter side.
-void drop_patches(Sample& sample, Random& random) {
+void drop_random_patches(Sample& sample, Random& random) {
   const int side =
       std::max(1, std::min(sample.image.cols, sample.image.rows) / 16);
-  const auto num_patches = 1 + random.below(8);
-  for (std::uint64_t i = 0; i < num_patches; ++i) {
+  std::vector<cv::Rect> patches(1 + random.below(8));
+  for (cv::Rect& patch : patches) {
     const auto x = static_cast<int>(random.below(sample.image.cols - side + 1));
     const auto y = static_cast<int>(random.below(sample.image.rows - side + 1));
-    sample.image(cv::Rect(x, y, side, side)).setTo(0);
+    patch = {x, y, side, side};
   }
+  drop_patches(sample, patches);
 }
 
 // Pixels that no other sample shares.
@@ -265,9 +234,9 @@ Sample weak_augment(const Sample& sample, Random& random) {
   Sample result = copy_of(sample);
   flip_randomly(result, random);
   if (chance(random, 0.5)) rotate(result, random.uniform(-15, 15));
-  if (chance(random, 0.5)) change_brightness(result, random);
+  if (chance(random, 0.5)) change_brightness_randomly(result, random);
   if (chance(random, 0.3)) blur(result);
-  if (chance(random, 0.3)) add_noise(result, random);
+  if (chance(random, 0.3)) add_random_noise(result, random);
   return result;
 }
 
@@ -275,9 +244,11 @@ Sample strong_augment(const Sample& sample, Random& random) {
   Sample result = copy_of(sample);
   flip_randomly(result, random);
   if (chance(random, 0.7)) rotate(result, random.uniform(-45, 45));
-  if (chance(random, 0.5)) warp_elastically(result, random);
-  if (chance(random, 0.5)) change_brightness(result, random);
-  if (chance(random, 0.5)) drop_patches(result, random);
+  if (chance(random, 0.5)) displace_randomly(result, random);
+  if (chance(random, 0.5)) {
+    change_brightness(result, 1, random.uniform(-20, 20) / 255);
+  }
+  if (chance(random, 0.5)) drop_random_patches(result, random);
   return result;
 }
 

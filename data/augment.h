@@ -19,8 +19,9 @@ Sample us_augment(const Sample& sample, Random& random);
 Sample weak_augment(const Sample& sample, Random& random);
 
 // The same paper's strong set: flips, rotation within 45 degrees, elastic warp
-// (alpha 120, sigma 12), brightness and contrast, coarse drop-out. Hue and
-// saturation have no meaning on grey images.
+// (alpha 120, sigma 12), hue and saturation, coarse drop-out. Of hue,
+// saturation and value only the last exists on grey images: up to 20 grey
+// levels.
 Sample strong_augment(const Sample& sample, Random& random);
 
 }  // namespace sono

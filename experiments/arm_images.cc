@@ -6,6 +6,18 @@
 #include "data/phantom/scanner.h"
 
 namespace sono {
+namespace {
+
+using Augmentation = Sample (*)(const Sample&, Random&);
+
+// Null for arms that have none.
+Augmentation augmentation_of(const std::string& arm) {
+  if (arm == "us-aug") return us_augment;
+  if (arm == "weak") return weak_augment;
+  return arm == "strong" ? strong_augment : nullptr;
+}
+
+}  // namespace
 
 std::string ArmRun::label() const {
   return arm + "-n" + std::to_string(n_real) + "-s" + std::to_string(seed);
@@ -16,7 +28,9 @@ ArmImages::ArmImages(const Study& study, const Recipe& recipe,
                      Source synthetic)
     : cohort_(*study.training().cohort),
       subset_(study.subset(run.n_real, run.seed)),
-      variants_(run.arm == "us-aug" ? recipe.experiment.augmented_variants : 1),
+      arm_(run.arm),
+      variants_(augmentation_of(run.arm) ? recipe.experiment.augmented_variants
+                                         : 1),
       seed_(run.seed),
       synthetic_count_(synthetic_count),
       synthetic_(std::move(synthetic)) {}
@@ -24,9 +38,11 @@ ArmImages::ArmImages(const Study& study, const Recipe& recipe,
 Sample ArmImages::real(std::size_t index, int variant) const {
   Sample sample = cohort_.load(subset_.at(index));
   if (variant == 0) return sample;
-  Random random(make_key("arm.us-aug." + sample.id, seed_,
+  Random random(make_key("arm." + arm_ + "." + sample.id, seed_,
                          static_cast<std::uint64_t>(variant)));
-  return us_augment(sample, random);
+  const Sample augmented = augmentation_of(arm_)(sample, random);
+  // A head that was turned or warped out of the frame teaches nothing.
+  return cv::countNonZero(augmented.mask) > 0 ? augmented : sample;
 }
 
 const std::vector<std::string>& styles_of(const ExperimentConfig& config) {

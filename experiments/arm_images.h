@@ -39,6 +39,7 @@ class ArmImages {
  private:
   const Cohort& cohort_;
   std::vector<std::size_t> subset_;
+  std::string arm_;
   int variants_;
   std::uint64_t seed_;
   std::size_t synthetic_count_;

@@ -39,7 +39,7 @@ void describe_experiment(OptionTable& table, ExperimentConfig& config) {
   table.add("experiment.n_real", &config.n_real, kResult,
             "numbers of real training images, e.g. 5,20; subsets are nested");
   table.add("experiment.arms", &config.arms, kResult,
-            "arms to run: none, us-aug, phantom, concat, joint");
+            "arms to run: none, weak, strong, us-aug, phantom, concat, joint");
   table.add("experiment.seeds", &config.seeds, kResult,
             "seeds a cell; each redraws subset, generator and tuning");
   table.add("experiment.first_seed", &config.first_seed, kResult,
@@ -47,7 +47,11 @@ void describe_experiment(OptionTable& table, ExperimentConfig& config) {
   table.add("experiment.synthetic_count", &config.synthetic_count, kResult,
             "synthetic images made for each run of an arm");
   table.add("experiment.augmented_variants", &config.augmented_variants,
-            kResult, "variants of each real image in arm us-aug");
+            kResult,
+            "variants of each real image in arms weak, strong and us-aug");
+  table.add("experiment.augmented_box", &config.augmented_box, kResult,
+            "boxes of augmented images: after (the augmentation), or before "
+            "it, as the published baselines have them");
   table.add("experiment.prompts", &config.prompts, kResult,
             "prompts in test: gt-box, frame, self");
   table.add("experiment.draws", &config.draws, kResult,
@@ -62,8 +66,10 @@ void describe_experiment(OptionTable& table, ExperimentConfig& config) {
 }
 
 void describe_place(OptionTable& table, PlaceConfig& place) {
-  table.add("place.weights", &place.weights, kPlace,
-            "LiteMedSAM weights file; empty: .deps/weights/lite_medsam.pth");
+  table.add(
+      "place.weights", &place.weights, kPlace,
+      "weights of LiteMedSAM or SAM ViT: a .pth, a .safetensors, or a folder "
+      "of Hugging Face's; empty: .deps/weights/lite_medsam.pth");
   table.add("place.cache", &place.cache, kPlace,
             "folder of the embedding cache (4 MB an image); empty: RUN/cache");
   table.add("place.cache_gb", &place.cache_gb, kSpeed,
@@ -131,6 +137,8 @@ void validate_experiment(const ExperimentConfig& config) {
   check_range("experiment.seeds", config.seeds, 1, 1000);
   check_range("experiment.draws", config.draws, 1, 1000);
   check_range("experiment.synthetic_count", config.synthetic_count, 1, 1e8);
+  check_choice("experiment.augmented_box", config.augmented_box,
+               {"after", "before"});
   check_range("experiment.augmented_variants", config.augmented_variants, 1,
               1000);
 }
@@ -178,8 +186,8 @@ TrainConfig segment_defaults() {
 }
 
 const std::vector<std::string>& known_arms() {
-  static const std::vector<std::string> kArms = {"none", "us-aug", "phantom",
-                                                 "concat", "joint"};
+  static const std::vector<std::string> kArms = {
+      "none", "weak", "strong", "us-aug", "phantom", "concat", "joint"};
   return kArms;
 }
 

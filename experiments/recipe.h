@@ -41,7 +41,10 @@ struct ExperimentConfig {
   int seeds = 2;  // each redraws subset, generator and tuning
   std::uint64_t first_seed = 0;
   int synthetic_count = 100;   // images made per run of an arm
-  int augmented_variants = 8;  // per real image, arm us-aug
+  int augmented_variants = 8;  // per real image, arms weak, strong, us-aug
+  // Whether their prompts are boxes of the mask after augmentation, or of the
+  // one before it, as the published baselines have them (which handicaps them).
+  std::string augmented_box = "after";
   std::vector<std::string> prompts = {"gt-box", "frame", "self"};
   int draws = 5;  // of the gt-box jitter
   // Styles of the phantoms that pretrain the generator and make up the phantom

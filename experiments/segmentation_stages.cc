@@ -17,9 +17,9 @@ constexpr char kDecoderFile[] = "decoder.safetensors";
 // above the program (build/release/sonoforge).
 std::filesystem::path find_weights(const PlaceConfig& place) {
   if (!place.weights.empty()) {
-    if (std::filesystem::is_regular_file(place.weights)) return place.weights;
+    if (std::filesystem::exists(place.weights)) return place.weights;
     throw ConfigError("option place.weights = " + place.weights +
-                      ": no such file");
+                      ": no such file or folder");
   }
   const std::filesystem::path relative = ".deps/weights/lite_medsam.pth";
   std::error_code code;
@@ -48,10 +48,11 @@ struct PreparedImage {
   Box whole;
 };
 
-PreparedImage prepare(const Sample& sample) {
+// The prompt is the tight box of `boxed`.
+PreparedImage prepare(const Sample& sample, const cv::Mat& boxed) {
   const SamFrame frame(sample.image.size());
   return {sample.image, frame_target(sample.mask),
-          frame.from_native(tight_box(sample.mask)), frame.whole()};
+          frame.from_native(tight_box(boxed)), frame.whole()};
 }
 
 struct PreparedPools {
@@ -59,15 +60,20 @@ struct PreparedPools {
   std::vector<PreparedImage> synthetic;
 };
 
-PreparedPools prepare_pools(const ArmImages& images) {
+PreparedPools prepare_pools(const ArmImages& images, bool box_before) {
   PreparedPools pools;
   for (std::size_t i = 0; i < images.real_count(); ++i) {
-    for (int v = 0; v < images.variants(); ++v) {
-      pools.real.push_back(prepare(images.real(i, v)));
+    const Sample original = images.real(i, 0);
+    pools.real.push_back(prepare(original, original.mask));
+    for (int v = 1; v < images.variants(); ++v) {
+      const Sample variant = images.real(i, v);
+      pools.real.push_back(
+          prepare(variant, box_before ? original.mask : variant.mask));
     }
   }
   for (std::size_t i = 0; i < images.synthetic_count(); ++i) {
-    pools.synthetic.push_back(prepare(images.synthetic(i)));
+    const Sample synthetic = images.synthetic(i);
+    pools.synthetic.push_back(prepare(synthetic, synthetic.mask));
   }
   return pools;
 }
@@ -91,7 +97,8 @@ nlohmann::json tune(const RunContext& context, const ArmRun& run,
                     const ArmImages& images, SharedSegmenter& shared,
                     const std::string& stage_hash,
                     const std::filesystem::path& dir) {
-  const PreparedPools pools = prepare_pools(images);
+  const PreparedPools pools = prepare_pools(
+      images, context.recipe.experiment.augmented_box == "before");
   shared.encode(context, run.label(),
                 pools.real.size() + pools.synthetic.size(), [&](std::size_t i) {
                   const std::size_t n = pools.real.size();
@@ -156,7 +163,7 @@ StageResult tune_segmenter(const RunContext& context, const Study& study,
                            const ArmRun& run, const ArmImages& images,
                            const nlohmann::json& synthetic_inputs,
                            SharedSegmenter& shared) {
-  const nlohmann::json inputs = {
+  nlohmann::json inputs = {
       {"arm", run.arm},
       {"options", context.options.results({"dist", "segment"})},
       {"weights", shared.segmenter.weights_hash()},
@@ -166,6 +173,8 @@ StageResult tune_segmenter(const RunContext& context, const Study& study,
       {"synthetic_count", images.synthetic_count()},
       {"seed", run.seed},
       {"machine", context.machine}};
+  const std::string& box = context.recipe.experiment.augmented_box;
+  if (images.variants() > 1 && box != "after") inputs["box"] = box;
   return context.stages.run("tune-" + run.label(), inputs,
                             [&](const std::filesystem::path& dir) {
                               return tune(context, run, images, shared,

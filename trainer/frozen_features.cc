@@ -7,20 +7,17 @@
 #include "trainer/machine_kind.h"
 
 namespace sono {
-namespace {
-
-constexpr std::int64_t kChannels = 256;
-constexpr std::int64_t kGrid = 64;
-constexpr std::size_t kBytes = kChannels * kGrid * kGrid * sizeof(float);
-
-}  // namespace
-
 FrozenFeatures::FrozenFeatures(const Segmenter& segmenter, PackCache* cache,
                                std::size_t max_in_memory)
-    : segmenter_(segmenter), cache_(cache), max_in_memory_(max_in_memory) {}
+    : segmenter_(segmenter), cache_(cache), max_in_memory_(max_in_memory) {
+  const PromptEncoderConfig& sizes = segmenter.model().config().prompt;
+  shape_ = {1, sizes.channels, sizes.grid, sizes.grid};
+  bytes_ = static_cast<std::size_t>(sizes.channels * sizes.grid * sizes.grid) *
+           sizeof(float);
+}
 
 at::Tensor FrozenFeatures::embedding(const cv::Mat& image) {
-  const at::Tensor frame = frame_image(image);
+  const at::Tensor frame = segmenter_.input(image);
   const std::string name = key(frame);
   const auto found = places_.find(name);
   if (found != places_.end()) {
@@ -43,7 +40,9 @@ at::Tensor FrozenFeatures::embedding(const cv::Mat& image) {
 std::string FrozenFeatures::key(const at::Tensor& frame) const {
   const at::Tensor pixels = frame[0][0].contiguous();
   Sha256 hash;
-  hash.update("lite-medsam-embedding-2 ");
+  hash.update(segmenter_.model().config().is_vit()
+                  ? "sam-vit-embedding-1 "
+                  : "lite-medsam-embedding-2 ");
   hash.update(segmenter_.weights_hash());
   hash.update(machine_kind().dump());
   hash.update(pixels.data_ptr(), pixels.nbytes());
@@ -54,17 +53,17 @@ at::Tensor FrozenFeatures::compute_or_read(const std::string& key,
                                            const at::Tensor& frame) {
   if (cache_) {
     const auto bytes = cache_->get(key);
-    if (bytes && bytes->size() == kBytes) {
-      at::Tensor value = at::empty({1, kChannels, kGrid, kGrid}, at::kFloat);
-      std::memcpy(value.data_ptr(), bytes->data(), kBytes);
+    if (bytes && bytes->size() == bytes_) {
+      at::Tensor value = at::empty(shape_, at::kFloat);
+      std::memcpy(value.data_ptr(), bytes->data(), bytes_);
       return value;
     }
   }
   ++num_computed_;
-  const at::Tensor value = segmenter_.encode_frame(frame);
-  SONO_CHECK_EQ(value.nbytes(), kBytes);
+  const at::Tensor value = segmenter_.encode_input(frame);
+  SONO_CHECK_EQ(value.nbytes(), bytes_);
   if (cache_) {
-    cache_->put(key, {static_cast<const char*>(value.data_ptr()), kBytes});
+    cache_->put(key, {static_cast<const char*>(value.data_ptr()), bytes_});
   }
   return value;
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "data/pack_cache.h"
 #include "trainer/segmenter.h"
@@ -33,6 +34,8 @@ class FrozenFeatures {
   const Segmenter& segmenter_;
   PackCache* cache_;
   std::size_t max_in_memory_;
+  std::vector<std::int64_t> shape_;  // of an embedding
+  std::size_t bytes_ = 0;
   std::size_t num_computed_ = 0;
   std::list<std::pair<std::string, at::Tensor>> recent_;  // newest first
   std::unordered_map<std::string, decltype(recent_)::iterator> places_;

@@ -13,22 +13,22 @@ void check_grey(const cv::Mat& image) {
              "wants a grey 8-bit image, got OpenCV type " << image.type());
 }
 
-// fp32 [256, 256]: `image` (CV_32FC1, at most 256 x 256) with zeros around.
-at::Tensor padded(const cv::Mat& image) {
-  constexpr std::int64_t kSide = SamFrame::kSidePx;
-  at::Tensor out = at::zeros({kSide, kSide});
-  cv::Mat view(kSide, kSide, CV_32FC1, out.data_ptr<float>());
+// fp32 [side, side]: `image` (CV_32FC1, no larger) with zeros around.
+at::Tensor padded(const cv::Mat& image, int side) {
+  at::Tensor out = at::zeros({side, side});
+  cv::Mat view(side, side, CV_32FC1, out.data_ptr<float>());
   image.copyTo(view(cv::Rect(0, 0, image.cols, image.rows)));
   return out;
 }
 
 }  // namespace
 
-SamFrame::SamFrame(cv::Size native_size) : native(native_size) {
+SamFrame::SamFrame(cv::Size native_size, int side)
+    : side_px(side), native(native_size) {
   const int longest = std::max(native.width, native.height);
   SONO_CHECK(native.width > 0 && native.height > 0,
              "an image of " << native.width << "x" << native.height);
-  scale = static_cast<double>(kSidePx) / longest;
+  scale = static_cast<double>(side_px) / longest;
   size = {std::max(1, static_cast<int>(native.width * scale + 0.5)),
           std::max(1, static_cast<int>(native.height * scale + 0.5))};
 }
@@ -61,24 +61,40 @@ at::Tensor frame_image(const cv::Mat& image) {
   small.convertTo(stretched, CV_32F);
   stretched -= low;
   stretched /= std::max(high - low, 1e-8);
-  constexpr std::int64_t kSide = SamFrame::kSidePx;
-  return padded(stretched).expand({1, 3, kSide, kSide});
+  constexpr int kSide = SamFrame::kSidePx;
+  return padded(stretched, kSide).expand({1, 3, kSide, kSide});
 }
 
-at::Tensor frame_target(const cv::Mat& mask) {
+at::Tensor frame_target(const cv::Mat& mask, int side) {
   check_grey(mask);
   cv::Mat inside = mask > 0, small;
   inside.convertTo(inside, CV_32F, 1.0 / 255);
-  cv::resize(inside, small, SamFrame(mask.size()).size, 0, 0, cv::INTER_AREA);
+  cv::resize(inside, small, SamFrame(mask.size(), side).size, 0, 0,
+             cv::INTER_AREA);
   cv::threshold(small, small, 0.5, 1.0, cv::THRESH_BINARY);
-  return padded(small);
+  return padded(small, side);
+}
+
+at::Tensor box_prompt(const Box& frame_box, const SamConfig& config) {
+  const double scale = static_cast<double>(config.image_size_px()) /
+                       static_cast<double>(config.mask_size_px());
+  return at::tensor({frame_box.x0 * scale, frame_box.y0 * scale,
+                     frame_box.x1 * scale, frame_box.y1 * scale},
+                    at::kFloat);
+}
+
+cv::Mat positive_mask(const at::Tensor& logits) {
+  const at::Tensor inside = (logits > 0).to(at::kByte).mul_(255).contiguous();
+  return cv::Mat(static_cast<int>(inside.size(0)),
+                 static_cast<int>(inside.size(1)), CV_8UC1, inside.data_ptr())
+      .clone();
 }
 
 cv::Mat native_mask(const at::Tensor& logits, const SamFrame& frame) {
   at::NoGradGuard no_grad;
-  constexpr std::int64_t kSide = SamFrame::kSidePx;
+  const std::int64_t side = frame.side_px;
   SONO_CHECK(
-      logits.dim() == 2 && logits.size(0) == kSide && logits.size(1) == kSide,
+      logits.dim() == 2 && logits.size(0) == side && logits.size(1) == side,
       "logits are " << logits.sizes());
   const at::Tensor cropped = logits.slice(0, 0, frame.size.height)
                                  .slice(1, 0, frame.size.width)
@@ -87,8 +103,7 @@ cv::Mat native_mask(const at::Tensor& logits, const SamFrame& frame) {
   const at::Tensor large = at::upsample_bilinear2d(
       cropped, {frame.native.height, frame.native.width},
       /*align_corners=*/false);
-  const at::Tensor inside = (large > 0).to(at::kByte).mul_(255).contiguous();
-  return cv::Mat(frame.native, CV_8UC1, inside.data_ptr()).clone();
+  return positive_mask(large[0][0]);
 }
 
 }  // namespace sono

@@ -1,7 +1,8 @@
 #pragma once
-// LiteMedSAM's input frame: the image's longest side becomes 256 px, its pixels
-// are stretched to 0..1, and zeros fill the square at the bottom right. Boxes
-// are given in this frame; masks come back to the native grid.
+// The square frame that prompts, targets and mask logits live in: the image's
+// longest side becomes 256 px, and zeros fill the square at the bottom right.
+// It is LiteMedSAM's input too, with pixels stretched to 0..1; SAM ViT's input
+// (trainer/sam_pixels.h) is a larger frame of the same shape.
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -10,6 +11,7 @@
 
 #include "core/random.h"
 #include "data/ellipse.h"
+#include "models/sam/sam_config.h"
 
 namespace sono {
 
@@ -17,13 +19,14 @@ namespace sono {
 struct SamFrame {
   static constexpr int kSidePx = 256;
 
-  explicit SamFrame(cv::Size native_size);
+  explicit SamFrame(cv::Size native_size, int side = kSidePx);
 
   // A box of the native grid in frame coordinates.
   Box from_native(const Box& box) const;
   // The whole image as a box, [0, 0, size.width, size.height].
   Box whole() const;
 
+  int side_px;
   cv::Size native;
   cv::Size size;  // of the image inside the frame
   double scale;   // frame px a native px
@@ -36,11 +39,17 @@ Box jittered(const Box& box, const Box& whole, Random& random, int max_px);
 // CV_8UC1 [H, W] -> fp32 [1, 3, 256, 256], three equal channels.
 at::Tensor frame_image(const cv::Mat& image);
 
-// Mask CV_8UC1 [H, W], non-zero inside -> fp32 [256, 256], 0 or 1.
-at::Tensor frame_target(const cv::Mat& mask);
+// Mask CV_8UC1 [H, W], non-zero inside -> fp32 [side, side], 0 or 1.
+at::Tensor frame_target(const cv::Mat& mask, int side = SamFrame::kSidePx);
 
-// Logits fp32 [256, 256] -> CV_8UC1 [native], 255 where the bilinearly enlarged
-// logits are above 0.
+// A box of the frame as a prompt in the encoder's pixels, fp32 [4].
+at::Tensor box_prompt(const Box& frame_box, const SamConfig& config);
+
+// fp32 [H, W] -> CV_8UC1 [H, W], 255 where it is above 0.
+cv::Mat positive_mask(const at::Tensor& logits);
+
+// Logits fp32 [side, side] -> CV_8UC1 [native], 255 where the bilinearly
+// enlarged logits are above 0.
 cv::Mat native_mask(const at::Tensor& logits, const SamFrame& frame);
 
 }  // namespace sono

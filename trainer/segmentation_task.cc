@@ -1,16 +1,30 @@
 #include "trainer/segmentation_task.h"
 
+#include <numeric>
 #include <utility>
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/option.h"
 #include "trainer/sam_frame.h"
 
 namespace sono {
 namespace {
 
-constexpr char kPrefix[] = "mask_decoder.";
+constexpr char kDecoderPrefix[] = "mask_decoder.";
+constexpr char kEncoderPrefix[] = "image_encoder.";
+constexpr char kLoraPrefix[] = "lora.";
 constexpr double kSmooth = 1e-5;  // MONAI's smooth_nr and smooth_dr
+
+// 1 - Dice with squared denominators, summed over `dims`.
+at::Tensor dice_over(const at::Tensor& logits, const at::Tensor& target,
+                     at::IntArrayRef dims) {
+  const at::Tensor inside = logits.sigmoid();
+  const at::Tensor overlap = (inside * target).sum(dims);
+  const at::Tensor total =
+      inside.square().sum(dims) + target.square().sum(dims);
+  return 1 - (2 * overlap + kSmooth) / (total + kSmooth);
+}
 
 bool behind_single_mask(const std::string& name) {
   const std::string hypernetworks = "output_hypernetworks_mlps.";
@@ -23,36 +37,84 @@ bool behind_single_mask(const std::string& name) {
 
 at::Tensor dice_cross_entropy(const at::Tensor& logits,
                               const at::Tensor& target) {
-  const at::Tensor inside = logits.sigmoid();
-  const at::Tensor overlap = (inside * target).sum({-2, -1});
-  const at::Tensor total =
-      inside.square().sum({-2, -1}) + target.square().sum({-2, -1});
-  const at::Tensor dice = 1 - (2 * overlap + kSmooth) / (total + kSmooth);
-  return dice.mean() + at::binary_cross_entropy_with_logits(logits, target);
+  return dice_over(logits, target, {-2, -1}).mean() +
+         at::binary_cross_entropy_with_logits(logits, target);
+}
+
+at::Tensor batch_dice_cross_entropy(const at::Tensor& logits,
+                                    const at::Tensor& target) {
+  std::vector<std::int64_t> all(static_cast<std::size_t>(logits.dim()));
+  std::iota(all.begin(), all.end(), 0);
+  return dice_over(logits, target, all) +
+         at::binary_cross_entropy_with_logits(logits, target);
+}
+
+TunedParts parse_tuned_parts(const std::string& option,
+                             const std::string& text) {
+  check_choice(option, text, {"decoder", "lora", "whole"});
+  if (text == "decoder") return TunedParts::kDecoder;
+  return text == "lora" ? TunedParts::kDecoderAndLora : TunedParts::kWhole;
 }
 
 SegmentationTask::SegmentationTask(Sam& model, TrainingPool real,
                                    TrainingPool synthetic,
-                                   const SegmentationTaskConfig& config)
+                                   const SegmentationTaskConfig& config,
+                                   LoraSet* lora)
     : model_(model),
       real_(std::move(real)),
       synthetic_(std::move(synthetic)),
-      config_(config) {
+      config_(config),
+      lora_(lora) {
   if (real_.count == 0 && synthetic_.count == 0) {
     throw DataError("there are no images to tune the segmenter on");
   }
   SONO_CHECK(
       config_.batch_size > 0 && real_.variants > 0 && synthetic_.variants > 0,
       "batch size and variants are at least 1");
+  const bool in_encoder = config_.parts != TunedParts::kDecoder;
+  if (in_encoder && !model_.image_encoder().is_trainable()) {
+    throw ConfigError(
+        "LiteMedSAM's image encoder cannot be trained: tune its decoder, or "
+        "give SAM ViT weights");
+  }
+  SONO_CHECK_EQ(lora_ != nullptr, config_.parts == TunedParts::kDecoderAndLora);
   for (auto& [name, tensor] : parameters()) tensor.set_requires_grad(true);
 }
 
 NamedTensors SegmentationTask::parameters() {
   NamedTensors tuned;
+  const auto add = [&](const std::string& prefix, const Module& module) {
+    for (const auto& [name, tensor] : module.named_parameters()) {
+      tuned.emplace_back(prefix + name, tensor);
+    }
+  };
+  if (lora_ != nullptr) add(kLoraPrefix, *lora_);
+  if (config_.parts == TunedParts::kWhole) {
+    add(kEncoderPrefix, model_.image_encoder());
+  }
   for (const auto& [name, tensor] : model_.mask_decoder.named_parameters()) {
-    if (behind_single_mask(name)) tuned.emplace_back(kPrefix + name, tensor);
+    if (behind_single_mask(name)) {
+      tuned.emplace_back(kDecoderPrefix + name, tensor);
+    }
   }
   return tuned;
+}
+
+std::vector<const Module*> SegmentationTask::blocks() {
+  if (config_.parts != TunedParts::kWhole) return {};
+  return model_.image_encoder().blocks();
+}
+
+// Image by image, so that the bits are those of a cached embedding, and of any
+// other cut of the batch.
+at::Tensor SegmentationTask::embedding(const TrainingView& view) const {
+  const bool frozen = config_.parts == TunedParts::kDecoder;
+  if (view.embedding.defined()) {
+    SONO_CHECK(frozen, "a ready-made embedding of an encoder in training");
+    return view.embedding;
+  }
+  return frozen ? model_.encode(view.input)
+                : model_.image_encoder()(view.input);
 }
 
 at::Tensor SegmentationTask::loss(std::int64_t step, std::int64_t begin,
@@ -65,9 +127,9 @@ at::Tensor SegmentationTask::loss(std::int64_t step, std::int64_t begin,
         static_cast<std::uint64_t>(step * config_.batch_size + position);
     const TrainingView view = this->view(n);
     const Box box = prompt(view, n);
-    embeddings.push_back(view.embedding);
+    embeddings.push_back(embedding(view));
     targets.push_back(view.target);
-    boxes.push_back(at::tensor({box.x0, box.y0, box.x1, box.y1}, at::kFloat));
+    boxes.push_back(box_prompt(box, model_.config()));
   }
   SamPrompts prompts;
   prompts.boxes = at::stack(boxes);

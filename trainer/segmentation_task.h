@@ -1,24 +1,33 @@
 #pragma once
-// Tunes LiteMedSAM's mask decoder; the encoder's embeddings come ready-made.
+// Tunes a SAM: its mask decoder alone, on embeddings that come ready-made or
+// are computed in the step, with the same bits; or the image encoder with it,
+// whole (MedSAM's recipe, Ma et al. 2024) or by a low-rank addition. The prompt
+// encoder stays as published.
 //
 // View n = step * batch_size + position is the whole identity of a view: its
 // image, variant and prompt follow from (seed, n) alone.
 
 #include <cstdint>
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "core/random.h"
 #include "data/ellipse.h"
+#include "models/lora/lora_set.h"
 #include "models/sam/sam.h"
 #include "trainer/task.h"
 
 namespace sono {
 
 struct TrainingView {
-  at::Tensor embedding;  // fp32 [1, 256, 64, 64]
-  at::Tensor target;     // fp32 [256, 256], 0 or 1, in the frame
-  Box box;               // tight box of the target, frame px
-  Box whole;             // the image's part of the frame, [0, 0, width, height]
+  // fp32 [1, 256, 64, 64]; serves only while the encoder is frozen. Without it
+  // `input` is encoded in the step.
+  at::Tensor embedding;
+  at::Tensor target;   // fp32 [256, 256], 0 or 1, in the frame
+  Box box;             // tight box of the target, frame px
+  Box whole;           // the image's part of the frame, [0, 0, width, height]
+  at::Tensor input{};  // the encoder's, fp32 [1, 3, S, S]
 };
 
 // Images to train on, each in `variants` prepared versions; `get` must be a
@@ -29,7 +38,15 @@ struct TrainingPool {
   std::function<TrainingView(std::int64_t index, std::int64_t variant)> get;
 };
 
+// What a training changes.
+enum class TunedParts { kDecoder, kDecoderAndLora, kWhole };
+
+// "decoder", "lora" or "whole"; ConfigError naming `option`.
+TunedParts parse_tuned_parts(const std::string& option,
+                             const std::string& text);
+
 struct SegmentationTaskConfig {
+  TunedParts parts = TunedParts::kDecoder;
   std::int64_t batch_size = 5;  // views a step, over all ranks
   std::uint64_t seed = 0;
   int max_jitter_px = 19;          // outwards, each side of the true box
@@ -41,29 +58,40 @@ struct SegmentationTaskConfig {
 // MONAI's DiceCELoss(sigmoid=True, squared_pred=True).
 at::Tensor dice_cross_entropy(const at::Tensor& logits,
                               const at::Tensor& target);
+// The same with the Dice of all views as one, as MONAI's with batch=True.
+at::Tensor batch_dice_cross_entropy(const at::Tensor& logits,
+                                    const at::Tensor& target);
 
 class SegmentationTask : public Task {
  public:
   // `model` must outlive the task; the parameters below are set to require
-  // grad. With synthetic images every second view is one of them. DataError
-  // when there are no real images and no synthetic ones.
+  // grad. With synthetic images every second view is one of them. `lora`: for
+  // kDecoderAndLora, attached to the model's image encoder, else null.
+  // DataError when there are no real images and no synthetic ones; ConfigError
+  // when the image encoder cannot be trained (LiteMedSAM's).
   SegmentationTask(Sam& model, TrainingPool real, TrainingPool synthetic,
-                   const SegmentationTaskConfig& config);
+                   const SegmentationTaskConfig& config,
+                   LoraSet* lora = nullptr);
 
-  // The parts of the mask decoder behind a single-mask output; the heads for
-  // other masks and for IoU get no gradient and stay as published.
+  // The parts of the mask decoder behind a single-mask output (the heads for
+  // other masks and for IoU get no gradient and stay as published); before
+  // them "image_encoder.*", or "lora.*".
   NamedTensors parameters() override;
+  // The encoder's, where all of it is trained.
+  std::vector<const Module*> blocks() override;
   at::Tensor loss(std::int64_t step, std::int64_t begin,
                   std::int64_t end) override;
 
  private:
   TrainingView view(std::uint64_t n) const;
   Box prompt(const TrainingView& view, std::uint64_t n) const;
+  at::Tensor embedding(const TrainingView& view) const;
 
   Sam& model_;
   TrainingPool real_;
   TrainingPool synthetic_;
   SegmentationTaskConfig config_;
+  LoraSet* lora_;
 };
 
 }  // namespace sono

