@@ -26,9 +26,9 @@ namespace sono {
 namespace {
 
 OptimizerOptions optimizer_options(const TrainConfig& config) {
-  return {config.optimizer,    config.beta1,     config.beta2,    config.eps,
-          config.weight_decay, config.clip_norm, config.ema_decay,
-          config.ema_power,    config.ema_begin};
+  return {config.optimizer, config.beta1,        config.beta2,
+          config.eps,       config.weight_decay, config.clip_norm,
+          config.ema_decay, config.ema_power,    config.ema_begin};
 }
 
 std::string hash_of(const at::Tensor& flat) {
