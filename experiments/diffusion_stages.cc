@@ -33,8 +33,11 @@ nlohmann::json training_options(const RunContext& context,
                                 const std::string& section) {
   nlohmann::json options =
       context.options.results({"diffusion", "augment", "dist", section});
-  for (const char* key : {"sampler", "timestep_spacing", "sampling_steps",
-                          "steps_offset", "clip_sample", "guidance_scale"}) {
+  for (const char* key :
+       {"sampler", "timestep_spacing", "sampling_steps", "steps_offset",
+        "clip_sample", "eta", "variance", "solver_order", "solver",
+        "karras_sigmas", "final_sigma", "corrected", "guidance_scale",
+        "guidance_rescale"}) {
     options.erase(std::string("diffusion.") + key);
   }
   return options;

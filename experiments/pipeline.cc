@@ -13,6 +13,7 @@
 #include "experiments/diffusion_stages.h"
 #include "experiments/evaluation/baselines.h"
 #include "experiments/evaluation/worker.h"
+#include "experiments/quality_stage.h"
 #include "experiments/run_folder.h"
 #include "experiments/run_report.h"
 #include "experiments/segmentation_stages.h"
@@ -201,8 +202,11 @@ RunOutcome run_recipe(const Recipe& recipe, const OptionTable& options,
   const auto cases =
       evaluate(context, study, candidates, predictor, out / "evaluation",
                [&] { encode_tests(context, study, shared); });
+  const StageResult quality =
+      judge_quality(context, study, runs, datasets, shared);
   RunOutcome outcome =
-      write_report(context, study, {cases, candidates, datasets}, predictor);
+      write_report(context, study,
+                   {cases, candidates, datasets, quality.outputs}, predictor);
   outcome.stages_done = stages.done();
   outcome.stages_skipped = stages.skipped();
   return outcome;

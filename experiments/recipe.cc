@@ -61,6 +61,9 @@ void describe_experiment(OptionTable& table, ExperimentConfig& config) {
       "styles of the pretraining phantoms and of arm phantom; empty: all");
   table.add("experiment.phantom_seed", &config.phantom_seed, kResult,
             "seed of those phantoms");
+  table.add("experiment.quality_images", &config.quality_images, kResult,
+            "images of each set whose quality and likeness to training images "
+            "is measured, at most; 0 = none; 0.5 s each");
   table.add("experiment.smoke_test", &config.smoke_test, kResult,
             "say in the report that the diffusion here is a smoke test");
 }
@@ -139,6 +142,7 @@ void validate_experiment(const ExperimentConfig& config) {
   check_range("experiment.synthetic_count", config.synthetic_count, 1, 1e8);
   check_choice("experiment.augmented_box", config.augmented_box,
                {"after", "before"});
+  check_range("experiment.quality_images", config.quality_images, 0, 1e6);
   check_range("experiment.augmented_variants", config.augmented_variants, 1,
               1000);
 }

@@ -51,6 +51,9 @@ struct ExperimentConfig {
   // arm, drawn in turn.
   std::vector<std::string> phantom_styles;
   std::uint64_t phantom_seed = 1000;
+  // Images of each set whose quality is measured at most; 0 measures none. The
+  // encoder takes half a second for each that was not used in tuning.
+  int quality_images = 0;
   bool smoke_test = false;  // the report says that the diffusion proves nothing
 };
 

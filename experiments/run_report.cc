@@ -20,7 +20,7 @@ namespace sono {
 namespace {
 
 // Goes up when the report of equal cases changes.
-constexpr int kReportVersion = 2;
+constexpr int kReportVersion = 3;
 constexpr char kCasesFile[] = "cases.csv";
 constexpr char kSummaryFile[] = "summary.json";
 constexpr char kReportFile[] = "report.html";
@@ -268,6 +268,7 @@ std::string write_files(const RunContext& context, const Study& study,
   input.title = context.recipe.experiment.title;
   input.notices = notices(context, study, data);
   input.summary = summary;
+  input.quality = data.quality;
   input.pictures = synthetic_pictures(context, study, data);
   for (auto& overlay_picture :
        overlay_pictures(context, study, data, predictor)) {
@@ -288,6 +289,7 @@ RunOutcome write_report(const RunContext& context, const Study& study,
   const std::string cases_text = format_cases(data.cases);
   const nlohmann::json inputs = {{"version", kReportVersion},
                                  {"cases", sha256_hex(cases_text)},
+                                 {"quality", data.quality},
                                  {"options", context.options.results()}};
   const auto work = [&](const std::filesystem::path& dir) {
     nlohmann::json outputs;

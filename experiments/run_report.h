@@ -16,6 +16,7 @@ struct ReportData {
   const std::vector<Candidate>& candidates;
   // Stages that made synthetic data sets, by label of the run.
   const std::map<std::string, StageResult>& datasets;
+  const nlohmann::json& quality;  // outputs of the quality stage, or null
 };
 
 // A stage that writes the three files, which are then copied into the run's

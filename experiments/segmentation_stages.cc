@@ -13,27 +13,6 @@ namespace {
 
 constexpr char kDecoderFile[] = "decoder.safetensors";
 
-// The set-up puts the weights into .deps/ at the project's root, two folders
-// above the program (build/release/sonoforge).
-std::filesystem::path find_weights(const PlaceConfig& place) {
-  if (!place.weights.empty()) {
-    if (std::filesystem::exists(place.weights)) return place.weights;
-    throw ConfigError("option place.weights = " + place.weights +
-                      ": no such file or folder");
-  }
-  const std::filesystem::path relative = ".deps/weights/lite_medsam.pth";
-  std::error_code code;
-  auto folder = std::filesystem::read_symlink("/proc/self/exe", code);
-  while (!code && folder.has_relative_path()) {
-    folder = folder.parent_path();
-    if (std::filesystem::exists(folder / relative)) return folder / relative;
-  }
-  if (std::filesystem::exists(relative)) return relative;
-  throw ConfigError(
-      "no LiteMedSAM weights found: run launch/setup, or give the "
-      "file with --set place.weights=FILE");
-}
-
 PackCacheConfig cache_config(const PlaceConfig& place) {
   PackCacheConfig config;
   config.max_mib = static_cast<std::int64_t>(place.cache_gb * 1024);
@@ -130,6 +109,27 @@ nlohmann::json tune(const RunContext& context, const ArmRun& run,
 }
 
 }  // namespace
+
+// The set-up puts the weights into .deps/ at the project's root, two folders
+// above the program (build/release/sonoforge).
+std::filesystem::path find_weights(const PlaceConfig& place) {
+  if (!place.weights.empty()) {
+    if (std::filesystem::exists(place.weights)) return place.weights;
+    throw ConfigError("option place.weights = " + place.weights +
+                      ": no such file or folder");
+  }
+  const std::filesystem::path relative = ".deps/weights/lite_medsam.pth";
+  std::error_code code;
+  auto folder = std::filesystem::read_symlink("/proc/self/exe", code);
+  while (!code && folder.has_relative_path()) {
+    folder = folder.parent_path();
+    if (std::filesystem::exists(folder / relative)) return folder / relative;
+  }
+  if (std::filesystem::exists(relative)) return relative;
+  throw ConfigError(
+      "no LiteMedSAM weights found: run launch/setup, or give the "
+      "file with --set place.weights=FILE");
+}
 
 SharedSegmenter::SharedSegmenter(const PlaceConfig& place,
                                  const std::filesystem::path& out)

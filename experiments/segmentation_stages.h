@@ -9,6 +9,10 @@
 
 namespace sono {
 
+// The published LiteMedSAM weights: place.weights, or the set-up's own copy.
+// ConfigError naming the option when there are none.
+std::filesystem::path find_weights(const PlaceConfig& place);
+
 // LiteMedSAM with the embeddings that all stages of a run share.
 class SharedSegmenter {
  public:

@@ -44,6 +44,8 @@ const std::vector<Command>& commands() {
        train_command, /*resumable=*/true},
       {"verify", "check shards and checkpoints against their checksums",
        verify_command},
+      {"quality", "measure synthetic images beside real ones, find copies",
+       quality_command},
       {"inspect", "say what a folder or file is, and audit a cohort",
        inspect_command},
       {"hang", "say which rank holds the others up, and where", hang_command},

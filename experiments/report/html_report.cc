@@ -5,6 +5,7 @@
 
 #include "experiments/report/chart.h"
 #include "experiments/report/panel.h"
+#include "experiments/report/quality_section.h"
 #include "experiments/report/sentences.h"
 #include "experiments/report/style.h"
 #include "experiments/report/text.h"
@@ -233,8 +234,8 @@ std::string render_report(const ReportInput& input) {
   }
   body += render_endpoint(input.summary) + render_findings(input.summary) +
           render_charts(panels) + render_tables(panels) +
-          render_comparisons(input.summary) + render_pictures(input.pictures) +
-          render_provenance(input.provenance);
+          render_comparisons(input.summary) + render_quality(input.quality) +
+          render_pictures(input.pictures) + render_provenance(input.provenance);
   return "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
          "<meta name=\"viewport\" content=\"width=device-width, "
          "initial-scale=1\">\n" +

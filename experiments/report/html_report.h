@@ -22,6 +22,7 @@ struct ReportInput {
   // Shown at the top, as "The diffusion of this recipe is a smoke test."
   std::vector<std::string> notices;
   nlohmann::json summary;  // of summarize()
+  nlohmann::json quality;  // of the quality stage; null without one
   std::vector<ReportPicture> pictures;
   // Name to value, nested as needed: hashes, seeds, options, versions.
   nlohmann::json provenance;

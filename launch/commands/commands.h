@@ -12,6 +12,7 @@ using Arguments = std::vector<std::string>;
 int hang_command(const Arguments& args);
 int inspect_command(const Arguments& args);
 int phantom_command(const Arguments& args);
+int quality_command(const Arguments& args);
 int run_command(const Arguments& args);
 int train_command(const Arguments& args);
 int verify_command(const Arguments& args);

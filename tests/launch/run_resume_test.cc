@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include "core/atomic_file.h"
 #include "core/hash.h"
 #include "tests/launch/program.h"
 #include "tests/launch/tiny_run.h"
@@ -20,6 +21,18 @@ TEST_F(RunResume, ASignalStopsWithSeventyFiveAndTheNextRunFinishes) {
   expect_result(run("out"), 0, {", 1 found finished", "report: "});
   EXPECT_TRUE(fs::exists(in("out/cases.csv")));
   EXPECT_TRUE(fs::exists(in("out/report.html")));
+}
+
+TEST_F(RunResume, TheReportShowsTheQualityOfSyntheticImages) {
+  const std::string arguments =
+      run("out",
+          "--set experiment.arms=phantom --set experiment.quality_images=3 "
+          "--set data.test_limit=3");
+  expect_result(arguments, 0, {"report: "});
+  const std::string report = read_file(in("out/report.html"));
+  EXPECT_NE(report.find("Synthetic images as images"), std::string::npos);
+  EXPECT_NE(report.find("<td>lite-medsam</td>"), std::string::npos);
+  EXPECT_NE(report.find("<td>texture</td>"), std::string::npos);
 }
 
 TEST_F(RunResume, TheWallClockStopsWithSeventyFive) {

@@ -16,7 +16,8 @@ import pathlib
 import numpy
 import torch
 from diffusers.schedulers import (scheduling_ddim, scheduling_ddpm, scheduling_dpmsolver_multistep,
-                                  scheduling_euler_ancestral_discrete, scheduling_unipc_multistep)
+                                  scheduling_euler_ancestral_discrete, scheduling_repaint,
+                                  scheduling_unipc_multistep)
 from safetensors.torch import save_file
 
 FIXTURE = pathlib.Path(__file__).parent / "fixtures" / "sampler_paths.safetensors"
@@ -151,6 +152,33 @@ def paths(tensors):
             tensors["timesteps/" + name] = torch.cat(timesteps)
 
 
+def repaint(tensors):
+    """Half of the image is known; the network's epsilon is the analytic model."""
+    known = torch.tensor([[0.4], [-0.6]], dtype=torch.float64)
+    mask = torch.tensor([[1.0], [0.0]], dtype=torch.float64)
+    for name, eta in (("plain", 0.0), ("eta", 0.6)):
+        scheduler = scheduling_repaint.RePaintScheduler(eta=eta, clip_sample=True, **STABLE_DIFFUSION)
+        scheduler.alphas_cumprod = scheduler.alphas_cumprod.double()
+        # The betas that follow from the cumulated products, not the rounded ones they came from.
+        before = torch.cat([torch.ones(1, dtype=torch.float64), scheduler.alphas_cumprod[:-1]])
+        scheduler.betas = 1 - scheduler.alphas_cumprod / before
+        scheduler.final_alpha_cumprod = torch.ones((), dtype=torch.float64)
+        scheduler.set_timesteps(50, jump_length=5, jump_n_sample=3)
+        drawn = itertools.count()
+        scheduling_repaint.randn_tensor = lambda *_, **__: noise(next(drawn))
+        x, visited, last = START.clone(), [], scheduler.timesteps[0] + 1
+        for t in scheduler.timesteps:
+            if t < last:
+                x = scheduler.step(model(x, t), t, x, known, mask).prev_sample
+                visited.append(int(t))
+            else:
+                x = scheduler.undo_step(x, last)
+                visited.append(int(last))
+            last = t
+        tensors["repaint/" + name] = x.flatten()
+        tensors["repaint/visited"] = torch.tensor(visited, dtype=torch.int32)
+
+
 def others(tensors):
     plain, _ = make("ddim_eta", "v_prediction", "leading")
     zero, _ = make("ddim_zero", "v_prediction", "leading")
@@ -165,6 +193,7 @@ def others(tensors):
 def main():
     tensors = {}
     paths(tensors)
+    repaint(tensors)
     others(tensors)
     save_file({k: v.contiguous() for k, v in tensors.items()}, FIXTURE)
     print(FIXTURE, FIXTURE.stat().st_size, "bytes")

@@ -1,0 +1,75 @@
+#pragma once
+// Does a generator copy its training images? Each synthetic image's nearest
+// training image is compared with the nearest one of real heads that the
+// generator never saw: a generator that learnt what heads look like comes no
+// nearer to its training images than another head does.
+//
+// Likeness is the correlation of the grey values at the generator's size, the
+// best over flips, turns and zooms of the training image, since training showed
+// it those. Distance = sqrt(2 - 2 correlation), 0 for a copy.
+
+#include <ATen/ATen.h>
+
+#include <opencv2/core.hpp>
+#include <string>
+#include <vector>
+
+namespace sono {
+
+struct MemorizationConfig {
+  cv::Size size{128, 88};  // px; images of other sizes are brought to it
+  std::vector<double> turns_deg{-20, -10, 0, 10, 20};
+  std::vector<double> zooms{0.9, 1.0, 1.1};
+  bool flip = true;  // also mirrored left to right
+  // A sample is flagged below these quantiles of the held-out images' nearest
+  // distances, and of their ratios of nearest to second nearest distance.
+  double distance_quantile = 0.01;
+  double ratio_quantile = 0.05;
+
+  void validate() const;  // ConfigError naming the option
+};
+
+// Grey images CV_8UC1 of any size. Brought to `size` by area interpolation.
+class TrainingBank {
+ public:
+  // DataError when there are no images.
+  TrainingBank(const std::vector<cv::Mat>& images,
+               const MemorizationConfig& config);
+
+  struct Nearest {
+    double distance = 0;
+    double second = 0;       // of another training image; 0 with only one
+    std::int64_t image = 0;  // index of the nearest
+    // Nearest over second; 1 where there is no second.
+    double ratio() const { return second > 0 ? distance / second : 1; }
+  };
+  std::vector<Nearest> nearest(const std::vector<cv::Mat>& images) const;
+
+ private:
+  MemorizationConfig config_;
+  std::int64_t num_images_;
+  at::Tensor views_;  // fp32 [images * views, H * W], centred, of length 1
+};
+
+struct MemorizationReport {
+  std::vector<TrainingBank::Nearest> synthetic;  // one a synthetic image
+  std::vector<bool> flagged;                     // likewise
+  int num_heldout = 0;
+  double distance_limit = 0;
+  double ratio_limit = 0;
+  double flagged_fraction = 0;
+  // Median nearest distance of synthetic over that of held-out images: well
+  // below 1 is suspicious.
+  double median_ratio = 0;
+  // Probability that a synthetic image is nearer to the training images than a
+  // held-out one: 0.5 when they are alike, 1 for a copier.
+  double nearer_probability = 0;
+};
+
+// DataError unless there are 2 held-out images and 1 synthetic one at least.
+MemorizationReport search_copies(const std::vector<cv::Mat>& training,
+                                 const std::vector<cv::Mat>& heldout,
+                                 const std::vector<cv::Mat>& synthetic,
+                                 const MemorizationConfig& config = {});
+
+}  // namespace sono
