@@ -1,5 +1,7 @@
 #include "experiments/arm_images.h"
 
+#include <opencv2/imgproc.hpp>
+
 #include "core/random.h"
 #include "data/augment.h"
 #include "data/phantom/phantom.h"
@@ -7,16 +9,15 @@
 
 namespace sono {
 
-std::string ArmRun::label() const {
-  return arm + "-n" + std::to_string(n_real) + "-s" + std::to_string(seed);
-}
-
 ArmImages::ArmImages(const Study& study, const Recipe& recipe,
                      const ArmRun& run, std::size_t synthetic_count,
                      Source synthetic)
-    : cohort_(*study.training().cohort),
-      subset_(study.subset(run.n_real, run.seed)),
-      variants_(run.arm == "us-aug" ? recipe.experiment.augmented_variants : 1),
+    : cohort_(study.training(run)),
+      arm_(run.arm),
+      subset_(study.subset(run)),
+      variants_(is_augmentation_arm(run.arm)
+                    ? recipe.experiment.augmented_variants
+                    : 1),
       seed_(run.seed),
       synthetic_count_(synthetic_count),
       synthetic_(std::move(synthetic)) {}
@@ -24,9 +25,38 @@ ArmImages::ArmImages(const Study& study, const Recipe& recipe,
 Sample ArmImages::real(std::size_t index, int variant) const {
   Sample sample = cohort_.load(subset_.at(index));
   if (variant == 0) return sample;
-  Random random(make_key("arm.us-aug." + sample.id, seed_,
+  Random random(make_key("arm." + arm_ + "." + sample.id, seed_,
                          static_cast<std::uint64_t>(variant)));
+  if (arm_ == "weak") return weak_augment(sample, random);
+  if (arm_ == "strong") return strong_augment(sample, random);
   return us_augment(sample, random);
+}
+
+CoarseHeads::CoarseHeads(const Study& study, const Recipe& recipe,
+                         const ArmRun& run)
+    : cohort_(study.training(run)),
+      subset_(study.subset(ceiling_run(recipe, run))),
+      coarse_(recipe.diffusion.image_width, recipe.diffusion.image_height) {}
+
+// Down as a generator's training images go, up as its pairs do.
+Sample CoarseHeads::read(std::size_t index) const {
+  const Sample real = cohort_.load(subset_.at(index));
+  cv::Mat image, mask;
+  cv::resize(real.image, image, coarse_, 0, 0, cv::INTER_AREA);
+  cv::resize(real.mask, mask, coarse_, 0, 0, cv::INTER_AREA);
+  Sample coarse = enlarged(image, mask > 127, real.image.size());
+  coarse.id = real.id + "-coarse";
+  coarse.exam = real.exam;
+  return coarse;
+}
+
+Sample enlarged(const cv::Mat& image, const cv::Mat& mask, cv::Size native) {
+  Sample sample;
+  cv::resize(image, sample.image, native, 0, 0, cv::INTER_CUBIC);
+  cv::Mat smooth;
+  cv::resize(mask, smooth, native, 0, 0, cv::INTER_LINEAR);
+  sample.mask = smooth > 127;
+  return sample;
 }
 
 const std::vector<std::string>& styles_of(const ExperimentConfig& config) {

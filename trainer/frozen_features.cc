@@ -20,7 +20,7 @@ FrozenFeatures::FrozenFeatures(const Segmenter& segmenter, PackCache* cache,
     : segmenter_(segmenter), cache_(cache), max_in_memory_(max_in_memory) {}
 
 at::Tensor FrozenFeatures::embedding(const cv::Mat& image) {
-  const at::Tensor frame = frame_image(image);
+  const at::Tensor frame = frame_image(image, segmenter_.frame_fit());
   const std::string name = key(frame);
   const auto found = places_.find(name);
   if (found != places_.end()) {

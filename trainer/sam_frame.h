@@ -1,7 +1,8 @@
 #pragma once
-// LiteMedSAM's input frame: the image's longest side becomes 256 px, its pixels
-// are stretched to 0..1, and zeros fill the square at the bottom right. Boxes
-// are given in this frame; masks come back to the native grid.
+// LiteMedSAM's input frame. Fit: the image's longest side becomes 256 px, its
+// pixels are stretched to 0..1, and zeros fill the square at the bottom right.
+// Squash (Wang et al. 2025): both sides become 256 px and pixels are divided by
+// 255. Boxes are given in this frame; masks come back to the native grid.
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -13,20 +14,28 @@
 
 namespace sono {
 
+enum class FrameFit { kFit, kSquash };
+
+// "fit" or "squash"; else ConfigError.
+FrameFit frame_fit(const std::string& text);
+
 // Where an image lies in the frame, px.
 struct SamFrame {
   static constexpr int kSidePx = 256;
 
-  explicit SamFrame(cv::Size native_size);
+  explicit SamFrame(cv::Size native_size, FrameFit fit = FrameFit::kFit);
 
   // A box of the native grid in frame coordinates.
   Box from_native(const Box& box) const;
+  // And back.
+  Box to_native(const Box& box) const;
   // The whole image as a box, [0, 0, size.width, size.height].
   Box whole() const;
 
   cv::Size native;
-  cv::Size size;  // of the image inside the frame
-  double scale;   // frame px a native px
+  cv::Size size;   // of the image inside the frame
+  double scale_x;  // frame px a native px
+  double scale_y;
 };
 
 // Pushes each side of `box` outwards by 0 .. max_px whole pixels, but not out
@@ -34,10 +43,10 @@ struct SamFrame {
 Box jittered(const Box& box, const Box& whole, Random& random, int max_px);
 
 // CV_8UC1 [H, W] -> fp32 [1, 3, 256, 256], three equal channels.
-at::Tensor frame_image(const cv::Mat& image);
+at::Tensor frame_image(const cv::Mat& image, FrameFit fit = FrameFit::kFit);
 
 // Mask CV_8UC1 [H, W], non-zero inside -> fp32 [256, 256], 0 or 1.
-at::Tensor frame_target(const cv::Mat& mask);
+at::Tensor frame_target(const cv::Mat& mask, FrameFit fit = FrameFit::kFit);
 
 // Logits fp32 [256, 256] -> CV_8UC1 [native], 255 where the bilinearly enlarged
 // logits are above 0.

@@ -34,6 +34,8 @@ struct SegmentationTaskConfig {
   std::uint64_t seed = 0;
   int max_jitter_px = 19;          // outwards, each side of the true box
   double whole_frame_share = 0.5;  // of views prompted with the whole frame
+  // Real and synthetic images are shuffled as one set, not half of each batch.
+  bool one_set = false;
 };
 
 // Dice plus cross-entropy of one view's logits [..., H, W] against targets of 0
@@ -45,8 +47,9 @@ at::Tensor dice_cross_entropy(const at::Tensor& logits,
 class SegmentationTask : public Task {
  public:
   // `model` must outlive the task; the parameters below are set to require
-  // grad. With synthetic images every second view is one of them. DataError
-  // when there are no real images and no synthetic ones.
+  // grad. With synthetic images every second view is one of them, unless
+  // they are one set. DataError when there are no real images and no synthetic
+  // ones.
   SegmentationTask(Sam& model, TrainingPool real, TrainingPool synthetic,
                    const SegmentationTaskConfig& config);
 
@@ -58,6 +61,7 @@ class SegmentationTask : public Task {
 
  private:
   TrainingView view(std::uint64_t n) const;
+  TrainingView view_of_one_set(std::uint64_t n) const;
   Box prompt(const TrainingView& view, std::uint64_t n) const;
 
   Sam& model_;

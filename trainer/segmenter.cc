@@ -30,7 +30,7 @@ Segmenter Segmenter::load(const std::filesystem::path& weights) {
 }
 
 at::Tensor Segmenter::encode(const cv::Mat& image) const {
-  return encode_frame(frame_image(image));
+  return encode_frame(frame_image(image, frame_fit_));
 }
 
 at::Tensor Segmenter::encode_frame(const at::Tensor& frame) const {
@@ -50,14 +50,14 @@ at::Tensor Segmenter::logits(const at::Tensor& embedding,
 
 cv::Mat Segmenter::predict(const at::Tensor& embedding, const Box& frame_box,
                            cv::Size native) const {
-  return native_mask(logits(embedding, frame_box), SamFrame(native));
+  return native_mask(logits(embedding, frame_box), frame(native));
 }
 
 Box Segmenter::self_box(const at::Tensor& embedding, cv::Size native) const {
-  const SamFrame frame(native);
-  const cv::Mat mask = predict(embedding, frame.whole(), native);
-  if (cv::countNonZero(mask) == 0) return frame.whole();
-  return frame.from_native(tight_box(mask));
+  const SamFrame in_frame = frame(native);
+  const cv::Mat mask = predict(embedding, in_frame.whole(), native);
+  if (cv::countNonZero(mask) == 0) return in_frame.whole();
+  return in_frame.from_native(tight_box(mask));
 }
 
 StateDict Segmenter::decoder_state() const {

@@ -22,6 +22,11 @@ class Segmenter {
   // SHA-256 of the published weights' file.
   const std::string& weights_hash() const { return weights_hash_; }
 
+  // How images and masks stand in the frame, from now on; fit at first.
+  void set_frame_fit(FrameFit fit) { frame_fit_ = fit; }
+  SamFrame frame(cv::Size native) const { return SamFrame(native, frame_fit_); }
+  FrameFit frame_fit() const { return frame_fit_; }
+
   // CV_8UC1 [H, W] -> fp32 [1, 256, 64, 64]; some 0.5 s on one CPU core.
   at::Tensor encode(const cv::Mat& image) const;
   // The same for an image already in the frame, fp32 [1, 3, 256, 256].
@@ -51,6 +56,7 @@ class Segmenter {
 
   std::unique_ptr<Sam> model_;
   std::string weights_hash_;
+  FrameFit frame_fit_ = FrameFit::kFit;
   StateDict published_decoder_;
 };
 
