@@ -91,9 +91,16 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 const char* kind_name(OptionKind kind) {
-  return kind == OptionKind::kResult  ? "result"
-         : kind == OptionKind::kSpeed ? "speed"
-                                      : "place";
+  return kind == OptionKind::kSpeed   ? "speed"
+         : kind == OptionKind::kPlace ? "place"
+                                      : "result";
+}
+
+bool is_hashed(const Option& option) {
+  if (option.kind == OptionKind::kAddedResult) {
+    return option.get() != option.default_text;
+  }
+  return option.kind == OptionKind::kResult;
 }
 
 }  // namespace
@@ -178,9 +185,7 @@ nlohmann::json OptionTable::results(
     const bool wanted =
         sections.empty() ||
         std::count(sections.begin(), sections.end(), section_of(option.name));
-    if (wanted && option.kind == OptionKind::kResult) {
-      out[option.name] = option.get();
-    }
+    if (wanted && is_hashed(option)) out[option.name] = option.get();
   }
   for (const Family& family : families_) {
     if (family.kind != OptionKind::kResult) continue;
@@ -211,6 +216,12 @@ std::string OptionTable::ini() const {
     const std::string own = section_of(option.name);
     if (own != section) begin_section(own);
     text += option.name.substr(own.size() + 1) + " = " + option.get() + "\n";
+  }
+  for (const Family& family : families_) {  // sections of families alone
+    const bool written = std::any_of(
+        options_.begin(), options_.end(),
+        [&](const Option& o) { return section_of(o.name) == family.section; });
+    if (!written && !family.values->empty()) begin_section(family.section);
   }
   return text;
 }

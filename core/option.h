@@ -16,8 +16,10 @@
 namespace sono {
 
 // What an option can change: the bytes of the result (hashed), only the speed,
-// or only where things lie (neither is hashed).
-enum class OptionKind { kResult, kSpeed, kPlace };
+// or only where things lie (neither is hashed). kAddedResult is a result option
+// that came after results had been kept, with a default that means what was
+// done before: at its default it is left out of hashes, so old keys stay valid.
+enum class OptionKind { kResult, kSpeed, kPlace, kAddedResult };
 
 struct Option {
   std::string name;  // "section.key"

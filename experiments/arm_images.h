@@ -11,15 +11,6 @@
 
 namespace sono {
 
-// One trained cell of the table.
-struct ArmRun {
-  std::string arm;
-  int n_real = 0;
-  std::uint64_t seed = 0;
-
-  std::string label() const;  // "concat-n5-s0"
-};
-
 // Images are made or read when asked for, the same for every caller.
 class ArmImages {
  public:
@@ -34,10 +25,12 @@ class ArmImages {
   int variants() const { return variants_; }
   std::size_t synthetic_count() const { return synthetic_count_; }
   Sample real(std::size_t index, int variant) const;
+  std::size_t count() const { return real_count() + synthetic_count(); }
   Sample synthetic(std::size_t index) const { return synthetic_(index); }
 
  private:
   const Cohort& cohort_;
+  std::string arm_;
   std::vector<std::size_t> subset_;
   std::string arm_;
   int variants_;
@@ -45,6 +38,26 @@ class ArmImages {
   std::size_t synthetic_count_;
   Source synthetic_;
 };
+
+// The synthetic images of arm oracle-res: real heads through the generator's
+// resolution and back, what a perfect generator of that size would make.
+class CoarseHeads {
+ public:
+  // Real images of ceiling_run(run). Study and recipe must outlive this.
+  CoarseHeads(const Study& study, const Recipe& recipe, const ArmRun& run);
+
+  std::size_t size() const { return subset_.size(); }
+  Sample read(std::size_t index) const;
+
+ private:
+  const Cohort& cohort_;
+  std::vector<std::size_t> subset_;
+  cv::Size coarse_;
+};
+
+// Brings a pair of the generator's size to that of a real one: image by
+// bicubic, mask by linear interpolation cut at one half.
+Sample enlarged(const cv::Mat& image, const cv::Mat& mask, cv::Size native);
 
 // Sets of phantoms that share nothing.
 inline constexpr std::uint64_t kPretrainingPhantoms = 0;

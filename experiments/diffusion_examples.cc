@@ -69,9 +69,9 @@ nlohmann::json phantom_inputs(const ExperimentConfig& config) {
 
 DiffusionExamples real_examples(const Recipe& recipe, const Study& study,
                                 const ArmRun& run) {
-  const Cohort& cohort = *study.training().cohort;
+  const Cohort& cohort = study.training(run);
   auto loaded = std::make_shared<std::vector<DiffusionExample>>();
-  for (std::size_t i : study.subset(run.n_real, run.seed)) {
+  for (std::size_t i : study.subset(run)) {
     const Sample sample = cohort.load(i);
     loaded->push_back(to_example(
         sample, recipe.diffusion,
@@ -85,11 +85,22 @@ DiffusionExamples real_examples(const Recipe& recipe, const Study& study,
   return examples;
 }
 
+std::function<DiffusionExample(std::int64_t index)> phantom_starts(
+    const Recipe& recipe, const Study& study, const ArmRun& run) {
+  return [&recipe, classes = training_classes(recipe, study, run),
+          set = kArmPhantoms + run.seed](std::int64_t index) {
+    const auto i = static_cast<std::uint64_t>(index);
+    return to_example(phantom_sample(recipe.experiment, set, i,
+                                     cv::Size(kPhantomWidth, kPhantomHeight)),
+                      recipe.diffusion, classes.at(i % classes.size()));
+  };
+}
+
 EllipsePrior training_prior(const Study& study, const ArmRun& run) {
-  const Cohort& cohort = *study.training().cohort;
+  const Cohort& cohort = study.training(run);
   std::vector<Ellipse> ellipses;
   cv::Size size;
-  for (std::size_t i : study.subset(run.n_real, run.seed)) {
+  for (std::size_t i : study.subset(run)) {
     const Sample sample = cohort.load(i);
     const auto ellipse = fit_ellipse(sample.mask);
     if (!ellipse) {
@@ -108,9 +119,9 @@ std::vector<std::int64_t> training_classes(const Recipe& recipe,
                                            const Study& study,
                                            const ArmRun& run) {
   std::vector<std::int64_t> classes;
-  for (std::size_t i : study.subset(run.n_real, run.seed)) {
+  for (std::size_t i : study.subset(run)) {
     classes.push_back(class_of(recipe, real_domain(recipe.experiment),
-                               study.training().cohort->info(i).trimester));
+                               study.training(run).info(i).trimester));
   }
   return classes;
 }

@@ -25,6 +25,11 @@ nlohmann::json phantom_inputs(const ExperimentConfig& config);
 DiffusionExamples real_examples(const Recipe& recipe, const Study& study,
                                 const ArmRun& run);
 
+// What sdedit begins from: the phantoms of arm `phantom`, of the classes of the
+// run's real images in turn.
+std::function<DiffusionExample(std::int64_t index)> phantom_starts(
+    const Recipe& recipe, const Study& study, const ArmRun& run);
+
 // Outlines and classes of these N heads, that new ones are drawn from.
 EllipsePrior training_prior(const Study& study, const ArmRun& run);
 std::vector<std::int64_t> training_classes(const Recipe& recipe,

@@ -1,15 +1,8 @@
 #include "experiments/diffusion_stages.h"
 
-#include <map>
-#include <opencv2/imgproc.hpp>
-
-#include "core/error.h"
 #include "core/hash.h"
-#include "data/contact_sheet.h"
-#include "data/image_file.h"
-#include "data/shards/reader.h"
-#include "data/shards/writer.h"
 #include "experiments/diffusion_examples.h"
+#include "experiments/synthetic_dataset.h"
 #include "models/io/safetensors.h"
 #include "trainer/diffusion_task.h"
 #include "trainer/generate.h"
@@ -19,7 +12,7 @@ namespace {
 
 DiffusionConfig config_of_arm(const Recipe& recipe, const std::string& arm) {
   DiffusionConfig config = recipe.diffusion;
-  config.mode = arm;
+  config.mode = generator_mode(arm);
   return config;
 }
 
@@ -75,23 +68,6 @@ struct GenerationPlan {
   nlohmann::json provenance;  // what all pairs share
 };
 
-// `kind` is the reason without its figures, to count by.
-nlohmann::json gate_record(const GateVerdict& verdict) {
-  const std::string kind =
-      verdict.reason.substr(0, verdict.reason.find_first_of("0123456789-"));
-  return {{"accepted", verdict.accepted},
-          {"reason", verdict.reason},
-          {"kind", kind},
-          {"closure", verdict.closure},
-          {"residual_px", verdict.residual_px},
-          {"area_fraction", verdict.area_fraction},
-          {"axis_ratio", verdict.axis_ratio},
-          {"in_frame", verdict.in_frame},
-          {"skull_fraction", verdict.skull_fraction},
-          {"skull_contrast", verdict.skull_contrast},
-          {"skull_significance", verdict.skull_significance}};
-}
-
 ShardSample to_shard_sample(const GeneratedPair& pair, const Recipe& recipe,
                             const GenerationPlan& plan) {
   ShardSample sample;
@@ -115,95 +91,44 @@ ShardSample to_shard_sample(const GeneratedPair& pair, const Recipe& recipe,
   return sample;
 }
 
-void generate_shards(const RunContext& context, const DiffusionModel& model,
-                     const GeneratorConditions& conditions,
-                     const GenerationPlan& plan, std::uint64_t seed,
-                     const std::filesystem::path& dir,
-                     const std::string& label) {
-  const auto dataset = dir / "dataset";
-  open_dataset(dataset, plan.dataset);
-  LeasedWork work;
-  work.items = plan.dataset.num_shards();
-  work.is_done = [&](std::int64_t i) { return shard_done(dataset, i); };
-  work.work = [&](std::int64_t i) {
-    GenerateRange range;
-    range.first_index = plan.dataset.first_sample(i);
-    range.count = plan.dataset.samples_in(i);
-    range.seed = seed;
-    range.before_call = [&] { context.proceed(); };
-    std::vector<ShardSample> samples;
-    for (const auto& pair : generate_pairs(model, conditions, range)) {
-      samples.push_back(to_shard_sample(pair, context.recipe, plan));
-    }
-    commit_shard(dataset, plan.dataset, i, samples);
-  };
-  work.lease_folder = dir / "leases";
-  share_out(context, Phase::kGenerate, "generate " + label, "shards",
-            std::move(work));
-  run_together(context.comm, [&] {
-    if (context.rank_zero()) finalize_dataset(dataset, plan.dataset);
-  });
-}
-
-nlohmann::json dataset_outputs(const std::filesystem::path& dataset) {
-  const ShardReader reader(dataset);
-  std::map<std::string, int> reasons;
-  int accepted = 0;
-  for (std::int64_t i = 0; i < reader.size(); ++i) {
-    const auto gate = reader.read(i).provenance.at("gate");
-    if (gate.at("accepted").get<bool>()) {
-      ++accepted;
-    } else {
-      ++reasons[gate.at("kind").get<std::string>()];
-    }
+// The pairs of one shard.
+std::vector<ShardSample> make_pairs(const RunContext& context,
+                                    const DiffusionModel& model,
+                                    const GeneratorConditions& conditions,
+                                    const GenerationPlan& plan,
+                                    std::uint64_t seed, std::int64_t shard) {
+  GenerateRange range;
+  range.first_index = plan.dataset.first_sample(shard);
+  range.count = plan.dataset.samples_in(shard);
+  range.seed = seed;
+  range.before_call = [&] { context.proceed(); };
+  std::vector<ShardSample> samples;
+  for (const auto& pair : generate_pairs(model, conditions, range)) {
+    samples.push_back(to_shard_sample(pair, context.recipe, plan));
   }
-  return {{"dataset_hash", reader.manifest().dataset_hash},
-          {"count", reader.size()},
-          {"accepted", accepted},
-          {"reasons", reasons}};
-}
-
-// The first pairs of both piles, for people to look at.
-void write_contact_sheets(const std::filesystem::path& dir) {
-  constexpr std::size_t kMost = 24;
-  const ShardReader reader(dir / "dataset");
-  std::vector<ContactTile> accepted, rejected;
-  for (std::int64_t i = 0; i < reader.size(); ++i) {
-    const ShardSample sample = reader.read(i);
-    const auto& gate = sample.provenance.at("gate");
-    auto& pile = gate.at("accepted").get<bool>() ? accepted : rejected;
-    if (pile.size() == kMost) continue;
-    ContactTile tile;
-    tile.image = sample.image;
-    tile.mask = sample.mask;
-    tile.caption = sample.key + " " + gate.at("reason").get<std::string>();
-    pile.push_back(std::move(tile));
-  }
-  const cv::Size size(192, 132);
-  write_png(dir / "accepted.png", contact_sheet(accepted, 6, size));
-  write_png(dir / "rejected.png", contact_sheet(rejected, 6, size));
+  return samples;
 }
 
 }  // namespace
 
 StageResult pretrain_generator(const RunContext& context,
-                               const std::string& arm) {
+                               const std::string& mode) {
   const Recipe& recipe = context.recipe;
   TrainConfig config = recipe.pretrain;
   config.dist = recipe.dist;
   config.seed = recipe.experiment.phantom_seed;
   const nlohmann::json inputs = {
-      {"mode", arm},
+      {"mode", mode},
       {"options", training_options(context, "pretrain")},
       {"phantoms", phantom_inputs(recipe.experiment)},
       {"machine", context.machine}};
   return context.stages.run(
-      "pretrain-" + arm, inputs, [&](const std::filesystem::path& dir) {
-        DiffusionModel model(config_of_arm(recipe, arm));
+      "pretrain-" + mode, inputs, [&](const std::filesystem::path& dir) {
+        DiffusionModel model(config_of_arm(recipe, mode));
         model.unet().initialize(config.seed);
         return train_generator(context, model, phantom_examples(recipe), config,
                                sha256_hex(inputs.dump()), dir,
-                               "pretrain " + arm);
+                               "pretrain " + mode);
       });
 }
 
@@ -213,84 +138,92 @@ StageResult adapt_generator(const RunContext& context, const Study& study,
   TrainConfig config = recipe.adapt;
   config.dist = recipe.dist;
   config.seed = run.seed;
+  ArmRun adapted = run;
+  adapted.arm = generator_mode(run.arm);
   const nlohmann::json inputs = {
-      {"mode", run.arm},
+      {"mode", adapted.arm},
       {"options", training_options(context, "adapt")},
       {"pretrained", pretrained.outputs.at("sha256")},
-      {"real", study.subset_inputs(run.n_real, run.seed)},
+      {"real", study.subset_inputs(run)},
       {"seed", run.seed},
       {"machine", context.machine}};
   return context.stages.run(
-      "adapt-" + run.label(), inputs, [&](const std::filesystem::path& dir) {
+      "adapt-" + adapted.label(), inputs,
+      [&](const std::filesystem::path& dir) {
         DiffusionModel model(config_of_arm(recipe, run.arm));
         load_weights(model, pretrained);
         return train_generator(
             context, model, real_examples(recipe, study, run), config,
-            sha256_hex(inputs.dump()), dir, "adapt " + run.label());
+            sha256_hex(inputs.dump()), dir, "adapt " + adapted.label());
       });
 }
+
+namespace {
+
+nlohmann::json generation_inputs(const RunContext& context, const Study& study,
+                                 const ArmRun& run,
+                                 const StageResult& adapted) {
+  const ExperimentConfig& config = context.recipe.experiment;
+  nlohmann::json inputs = {
+      {"mode", run.arm},
+      {"options", context.options.results({"diffusion", "gate", "generate"})},
+      {"weights", adapted.outputs.at("sha256")},
+      {"real", study.subset_inputs(run)},
+      {"count", config.synthetic_count},
+      {"seed", run.seed},
+      {"machine", context.machine}};
+  if (run.arm == "sdedit") {
+    inputs["phantoms"] = phantom_inputs(config);
+    inputs["strength"] = config.sdedit_strength;
+  }
+  return inputs;
+}
+
+GenerationPlan generation_plan(const Recipe& recipe, const ArmRun& run,
+                               const std::string& config_hash,
+                               const StageResult& adapted) {
+  GenerationPlan plan;
+  plan.diffusion = config_of_arm(recipe, run.arm);
+  plan.dataset.count = recipe.experiment.synthetic_count;
+  plan.dataset.samples_per_shard = recipe.generate.samples_per_shard;
+  plan.dataset.config_hash = config_hash;
+  plan.dataset.weights_hash = adapted.outputs.at("sha256");
+  plan.provenance = {{"generator", run.arm},
+                     {"seed", run.seed},
+                     {"weights", plan.dataset.weights_hash},
+                     {"config", plan.dataset.config_hash},
+                     {"sampler", plan.diffusion.sampler.kind},
+                     {"sampling_steps", plan.diffusion.sampler.num_steps}};
+  return plan;
+}
+
+}  // namespace
 
 StageResult generate_dataset(const RunContext& context, const Study& study,
                              const ArmRun& run, const StageResult& adapted) {
   const Recipe& recipe = context.recipe;
-  const nlohmann::json inputs = {
-      {"mode", run.arm},
-      {"options", context.options.results({"diffusion", "gate", "generate"})},
-      {"weights", adapted.outputs.at("sha256")},
-      {"real", study.subset_inputs(run.n_real, run.seed)},
-      {"count", recipe.experiment.synthetic_count},
-      {"seed", run.seed},
-      {"machine", context.machine}};
+  const nlohmann::json inputs = generation_inputs(context, study, run, adapted);
   return context.stages.run(
       "generate-" + run.label(), inputs, [&](const std::filesystem::path& dir) {
-        GenerationPlan plan;
-        plan.diffusion = config_of_arm(recipe, run.arm);
-        plan.dataset.count = recipe.experiment.synthetic_count;
-        plan.dataset.samples_per_shard = recipe.generate.samples_per_shard;
-        plan.dataset.config_hash = sha256_hex(inputs.dump());
-        plan.dataset.weights_hash = adapted.outputs.at("sha256");
-        plan.provenance = {
-            {"generator", run.arm},
-            {"seed", run.seed},
-            {"weights", plan.dataset.weights_hash},
-            {"config", plan.dataset.config_hash},
-            {"sampler", plan.diffusion.sampler.kind},
-            {"sampling_steps", plan.diffusion.sampler.num_steps}};
+        const GenerationPlan plan =
+            generation_plan(recipe, run, sha256_hex(inputs.dump()), adapted);
         DiffusionModel model(plan.diffusion);
         load_weights(model, adapted);
         const EllipsePrior prior = training_prior(study, run);
         GeneratorConditions conditions;
-        conditions.outlines = &prior;
-        conditions.class_ids = training_classes(recipe, study, run);
-        generate_shards(context, model, conditions, plan, run.seed, dir,
-                        run.label());
-        run_together(context.comm, [&] {
-          if (context.rank_zero()) write_contact_sheets(dir);
-        });
-        return dataset_outputs(dir / "dataset");
+        if (run.arm == "sdedit") {
+          conditions.start = phantom_starts(recipe, study, run);
+          conditions.start_strength = recipe.experiment.sdedit_strength;
+        } else {
+          conditions.outlines = &prior;
+          conditions.class_ids = training_classes(recipe, study, run);
+        }
+        return make_dataset(context, plan.dataset, dir, run.label(),
+                            [&](std::int64_t shard) {
+                              return make_pairs(context, model, conditions,
+                                                plan, run.seed, shard);
+                            });
       });
-}
-
-SyntheticPairs::SyntheticPairs(const std::filesystem::path& dataset,
-                               cv::Size native)
-    : reader_(std::make_unique<ShardReader>(dataset)), native_(native) {
-  for (std::int64_t i = 0; i < reader_->size(); ++i) {
-    const auto gate = reader_->read(i).provenance.at("gate");
-    if (gate.at("accepted").get<bool>()) accepted_.push_back(i);
-  }
-}
-SyntheticPairs::~SyntheticPairs() = default;
-SyntheticPairs::SyntheticPairs(SyntheticPairs&&) noexcept = default;
-
-Sample SyntheticPairs::read(std::size_t index) const {
-  const ShardSample shard = reader_->read(accepted_.at(index));
-  Sample sample;
-  sample.id = sample.exam = shard.key;
-  cv::resize(shard.image, sample.image, native_, 0, 0, cv::INTER_CUBIC);
-  cv::Mat smooth;
-  cv::resize(shard.mask, smooth, native_, 0, 0, cv::INTER_LINEAR);
-  sample.mask = smooth > 127;
-  return sample;
 }
 
 }  // namespace sono

@@ -2,6 +2,9 @@
 // Runs a recipe: cohorts, generators, synthetic pairs, tuned segmenters,
 // evaluation, report. Read this to see the whole loop.
 
+#include <set>
+#include <string>
+
 #include "experiments/run_context.h"
 
 namespace sono {
@@ -18,5 +21,12 @@ struct RunOutcome {
 RunOutcome run_recipe(const Recipe& recipe, const OptionTable& options,
                       const std::filesystem::path& out, bool update,
                       Communicator& comm, const StopSignal& stop);
+
+// Names of the stages (and "evaluation") that a run into `out` would find
+// finished, without doing any. All ranks must call.
+std::set<std::string> find_finished(const Recipe& recipe,
+                                    const OptionTable& options,
+                                    const std::filesystem::path& out,
+                                    Communicator& comm, const StopSignal& stop);
 
 }  // namespace sono

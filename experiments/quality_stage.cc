@@ -6,8 +6,8 @@
 
 #include "core/atomic_file.h"
 #include "data/split.h"
-#include "experiments/diffusion_stages.h"
 #include "experiments/image_quality/image_quality.h"
+#include "experiments/synthetic_dataset.h"
 
 namespace sono {
 namespace {
@@ -16,6 +16,14 @@ using nlohmann::json;
 
 // Goes up when equal images would get other numbers.
 constexpr int kQualityVersion = 1;
+
+// Whose held-out heads the others are compared with.
+const StudyCohort& first_training_cohort(const Study& study) {
+  const auto& cohorts = study.cohorts();
+  return *std::find_if(
+      cohorts.begin(), cohorts.end(),
+      [](const StudyCohort& cohort) { return !cohort.train.empty(); });
+}
 
 // Down to the generator's size and back, as a generated image comes.
 cv::Mat through(const cv::Mat& image, cv::Size size) {
@@ -53,7 +61,7 @@ class QualityStage {
 
   void load_real() {
     run_together(context_.comm, [&] {
-      const StudyCohort& training = study_.training();
+      const StudyCohort& training = first_training_cohort(study_);
       for (const std::size_t i : training.test) {
         if (real_.images.size() == limit_) break;
         const Sample sample = training.cohort->load(i);
@@ -75,8 +83,8 @@ class QualityStage {
     set.label = run.label();
     set.accepted = dataset.outputs.at("accepted");
     set.count = dataset.outputs.at("count");
-    for (const std::size_t i : study_.subset(run.n_real, run.seed)) {
-      set.training.push_back(study_.training().cohort->load(i).image);
+    for (const std::size_t i : study_.subset(run)) {
+      set.training.push_back(study_.training(run).load(i).image);
     }
     const SyntheticPairs pairs(dataset.dir / "dataset", native_size());
     for (std::size_t i = 0; i < std::min(limit_, pairs.size()); ++i) {
@@ -132,7 +140,7 @@ class QualityStage {
                    [&](std::size_t i) { return images[i]; });
   }
   cv::Size native_size() const {
-    const StudyCohort& training = study_.training();
+    const StudyCohort& training = first_training_cohort(study_);
     return training.cohort->load(training.train.front()).image.size();
   }
 
@@ -157,11 +165,11 @@ json stage_inputs(const RunContext& context, const Study& study,
     if (found == datasets.end()) continue;
     sets[run.label()] = {
         {"dataset", found->second.outputs.at("dataset_hash")},
-        {"training", study.subset_inputs(run.n_real, run.seed)}};
+        {"training", study.subset_inputs(run)}};
   }
   return {{"version", kQualityVersion},
           {"sets", sets},
-          {"real", study.training().content_hash},
+          {"real", first_training_cohort(study).content_hash},
           {"weights", shared.segmenter.weights_hash()},
           {"options", context.options.results({"data", "experiment"})},
           {"size",

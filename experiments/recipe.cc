@@ -6,107 +6,24 @@
 #include "core/error.h"
 #include "data/phantom/phantom.h"
 #include "data/phantom/scanner.h"
+#include "experiments/arms.h"
 #include "experiments/diffusion_examples.h"
+#include "experiments/protocol.h"
 
 namespace sono {
 namespace {
-
-constexpr auto kResult = OptionKind::kResult;
-constexpr auto kSpeed = OptionKind::kSpeed;
-constexpr auto kPlace = OptionKind::kPlace;
-
-void describe_data(OptionTable& table, DataConfig& data) {
-  table.add("data.cohorts", &data.cohorts, kResult,
-            "names of the cohorts; each has an option data.NAME");
-  // A folder's path is no result: its content's hash is.
-  table.add_family("data", &data.sources, kPlace,
-                   "where cohort NAME comes from: a folder, or phantom:STYLE");
-  table.add("data.train", &data.train, kResult,
-            "cohort that real training images are drawn from");
-  table.add("data.test_fraction", &data.test_fraction, kResult,
-            "share of the training cohort's exams held out for test, 0..1");
-  table.add("data.split_seed", &data.split_seed, kResult,
-            "seed of the split by exam");
-  table.add("data.phantom_count", &data.phantom_count, kResult,
-            "images in each phantom cohort");
-  describe(table, data.annotations);
-  table.add("data.test_limit", &data.test_limit, kResult,
-            "images at most per test cohort, 0 for all (for short trials)");
-}
-
-void describe_experiment(OptionTable& table, ExperimentConfig& config) {
-  table.add("experiment.title", &config.title, kResult, "title of the report");
-  table.add("experiment.n_real", &config.n_real, kResult,
-            "numbers of real training images, e.g. 5,20; subsets are nested");
-  table.add("experiment.arms", &config.arms, kResult,
-            "arms to run: none, weak, strong, us-aug, phantom, concat, joint");
-  table.add("experiment.seeds", &config.seeds, kResult,
-            "seeds a cell; each redraws subset, generator and tuning");
-  table.add("experiment.first_seed", &config.first_seed, kResult,
-            "the first of these seeds");
-  table.add("experiment.synthetic_count", &config.synthetic_count, kResult,
-            "synthetic images made for each run of an arm");
-  table.add("experiment.augmented_variants", &config.augmented_variants,
-            kResult,
-            "variants of each real image in arms weak, strong and us-aug");
-  table.add("experiment.augmented_box", &config.augmented_box, kResult,
-            "boxes of augmented images: after (the augmentation), or before "
-            "it, as the published baselines have them");
-  table.add("experiment.prompts", &config.prompts, kResult,
-            "prompts in test: gt-box, frame, self");
-  table.add("experiment.draws", &config.draws, kResult,
-            "draws of the gt-box jitter, averaged before any statistic");
-  table.add(
-      "experiment.phantom_styles", &config.phantom_styles, kResult,
-      "styles of the pretraining phantoms and of arm phantom; empty: all");
-  table.add("experiment.phantom_seed", &config.phantom_seed, kResult,
-            "seed of those phantoms");
-  table.add("experiment.quality_images", &config.quality_images, kResult,
-            "images of each set whose quality and likeness to training images "
-            "is measured, at most; 0 = none; 0.5 s each");
-  table.add("experiment.smoke_test", &config.smoke_test, kResult,
-            "say in the report that the diffusion here is a smoke test");
-}
-
-void describe_place(OptionTable& table, PlaceConfig& place) {
-  table.add(
-      "place.weights", &place.weights, kPlace,
-      "weights of LiteMedSAM or SAM ViT: a .pth, a .safetensors, or a folder "
-      "of Hugging Face's; empty: .deps/weights/lite_medsam.pth");
-  table.add("place.cache", &place.cache, kPlace,
-            "folder of the embedding cache (4 MB an image); empty: RUN/cache");
-  table.add("place.cache_gb", &place.cache_gb, kSpeed,
-            "size of the embedding cache at most, GB");
-  table.add("place.device", &place.device, kPlace,
-            "device that ranks compute on; today only cpu");
-  table.add("place.step_deadline", &place.deadlines.step, kPlace,
-            "seconds without progress in a step, or without a sign of life of "
-            "a rank that others wait for, that end the job");
-  table.add("place.start_deadline", &place.deadlines.start, kPlace,
-            "the same at the start and while a rank prepares or checks data");
-  table.add("place.recorder", &place.recorder, kPlace,
-            "node-local folder of the flight recorder; empty: $TMPDIR or /tmp");
-}
 
 void validate_data(const DataConfig& data) {
   const std::set<std::string> names(data.cohorts.begin(), data.cohorts.end());
   if (names.empty() || names.size() != data.cohorts.size()) {
     throw ConfigError("option data.cohorts must name each cohort once");
   }
-  for (const auto& name : data.cohorts) {
-    const auto found = data.sources.find(name);
-    if (found == data.sources.end() || found->second.empty()) {
-      throw ConfigError("option data." + name +
-                        " is not set: give the folder "
-                        "of that cohort with --set data." +
-                        name + "=FOLDER");
-    }
-  }
   for (const auto& [name, source] : data.sources) {
     if (names.count(name)) continue;
     std::vector<std::string> known = data.cohorts;
-    for (const char* key : {"cohorts", "train", "test_fraction", "split_seed",
-                            "phantom_count", "mask", "test_limit"}) {
+    for (const char* key :
+         {"cohorts", "train", "test", "test_fraction", "split_seed",
+          "phantom_count", "mask", "test_limit"}) {
       known.push_back(key);
     }
     throw ConfigError("option data." + name +
@@ -114,7 +31,24 @@ void validate_data(const DataConfig& data) {
                       "cohort of data.cohorts; the nearest known one is data." +
                       nearest_name(name, known));
   }
-  check_choice("data.train", data.train, data.cohorts);
+  const auto check_names = [&](const char* option,
+                               const std::vector<std::string>& chosen) {
+    for (const auto& name : chosen) check_choice(option, name, data.cohorts);
+    if (std::set<std::string>(chosen.begin(), chosen.end()).size() !=
+        chosen.size()) {
+      throw ConfigError(std::string("option ") + option +
+                        " names a cohort twice");
+    }
+  };
+  if (data.train.empty()) throw ConfigError("option data.train is empty");
+  check_names("data.train", data.train);
+  check_names("data.test", data.test);
+  for (const auto& [name, file] : data.train_lists) {
+    check_choice("train_list." + name, name, data.train);
+  }
+  for (const auto& [name, file] : data.test_lists) {
+    check_choice("test_list." + name, name, data.cohorts);
+  }
   data.annotations.validate();
   check_range("data.test_fraction", data.test_fraction, 0.01, 0.99);
   check_range("data.phantom_count", data.phantom_count, 1, 1e7);
@@ -132,19 +66,48 @@ void validate_experiment(const ExperimentConfig& config) {
         "experiment.prompts must not be empty");
   }
   for (const auto& prompt : config.prompts) {
-    check_choice("experiment.prompts", prompt, {"gt-box", "frame", "self"});
+    check_choice("experiment.prompts", prompt,
+                 {"gt-box", "frame", "self", "detector"});
   }
   for (const auto& style : config.phantom_styles) {
     check_choice("experiment.phantom_styles", style, scanner_style_names());
   }
+  check_choice("experiment.task", config.task, {"segment", "generate"});
+  check_choice("experiment.protocol", config.protocol, known_protocols());
   check_range("experiment.seeds", config.seeds, 1, 1000);
   check_range("experiment.draws", config.draws, 1, 1000);
   check_range("experiment.synthetic_count", config.synthetic_count, 1, 1e8);
-  check_choice("experiment.augmented_box", config.augmented_box,
-               {"after", "before"});
   check_range("experiment.quality_images", config.quality_images, 0, 1e6);
   check_range("experiment.augmented_variants", config.augmented_variants, 1,
               1000);
+  check_range("experiment.generator_images", config.generator_images, 0, 1e6);
+  check_range("experiment.ceiling_images", config.ceiling_images, 1, 1e6);
+  check_range("experiment.sdedit_strength", config.sdedit_strength, 0.01, 1);
+  check_range("experiment.jitter_px", config.jitter_px, 0, 255);
+}
+
+// Which arms and tasks the published model can serve.
+void validate_latent(const Recipe& recipe) {
+  recipe.stable_diffusion.validate();
+  recipe.lora.validate("lora");
+  const ExperimentConfig& config = recipe.experiment;
+  if (config.task == "generate" && !recipe.latent()) {
+    throw ConfigError(
+        "option experiment.task = generate needs diffusion.model = "
+        "stable-diffusion");
+  }
+  if (!recipe.latent()) return;
+  for (const auto& arm : config.arms) {
+    if (!is_diffusion_arm(arm) || arm == "joint") continue;
+    throw ConfigError("option experiment.arms: arm " + arm +
+                      " needs diffusion.model = pixel; a published model makes "
+                      "image and outline together (arm joint)");
+  }
+  if (config.task == "generate" && config.generator_images == 0) {
+    throw ConfigError(
+        "option experiment.generator_images must be set where the task is "
+        "generate: the images of each class to train on");
+  }
 }
 
 }  // namespace
@@ -189,19 +152,28 @@ TrainConfig segment_defaults() {
   return config;
 }
 
-const std::vector<std::string>& known_arms() {
-  static const std::vector<std::string> kArms = {
-      "none", "weak", "strong", "us-aug", "phantom", "concat", "joint"};
-  return kArms;
+std::int64_t tuning_steps(const Recipe& recipe, std::size_t images) {
+  if (recipe.tune.epochs == 0) return recipe.segment.steps;
+  const auto batch = recipe.segment.batch_size;
+  return recipe.tune.epochs *
+         ((static_cast<std::int64_t>(images) + batch - 1) / batch);
 }
 
-bool is_diffusion_arm(const std::string& arm) {
-  return arm == "concat" || arm == "joint";
+void TuneConfig::validate() const {
+  check_range("segment.epochs", epochs, 0, 1e6);
+  check_choice("segment.mix", mix, {"half", "union"});
+  check_choice("segment.train_prompt", train_prompt,
+               {"mixed", "gt-box", "frame"});
+  check_range("segment.jitter_px", jitter_px, 0, 255);
+  check_choice("segment.frame", frame, {"fit", "squash"});
+  check_choice("segment.augmented_box", augmented_box, {"after", "before"});
 }
 
 void Recipe::validate() const {
   validate_data(data);
   validate_experiment(experiment);
+  check_choice("diffusion.model", generator, {"pixel", "stable-diffusion"});
+  validate_latent(*this);
   diffusion.validate("diffusion");
   augment.validate("augment");
   const int classes = class_count(experiment);
@@ -217,11 +189,30 @@ void Recipe::validate() const {
   pretrain.validate("pretrain");
   adapt.validate("adapt");
   segment.validate("segment");
+  tune.validate();
   gate.validate();
   check_range("place.cache_gb", place.cache_gb, 0.1, 1e6);
   check_choice("place.device", place.device, {"cpu", "cuda"});
   check_range("place.step_deadline", place.deadlines.step, 0.1, 1e6);
   check_range("place.start_deadline", place.deadlines.start, 0.1, 1e6);
+}
+
+std::vector<std::string> Recipe::missing_sources() const {
+  std::vector<std::string> missing;
+  for (const auto& name : data.cohorts) {
+    const auto found = data.sources.find(name);
+    if (found != data.sources.end() && !found->second.empty()) continue;
+    missing.push_back("option data." + name +
+                      " is not set: give the folder of that cohort with --set "
+                      "data." +
+                      name + "=FOLDER");
+  }
+  return missing;
+}
+
+void Recipe::check_sources() const {
+  const auto missing = missing_sources();
+  if (!missing.empty()) throw ConfigError(missing.front());
 }
 
 void Recipe::check_lanes(int world_size) const {
@@ -233,28 +224,10 @@ void Recipe::check_lanes(int world_size) const {
                       " ranks: start at most that many, or cut the batch into "
                       "more lanes (which changes the result's bits)");
   };
-  check("segment", segment);
-  if (std::none_of(experiment.arms.begin(), experiment.arms.end(),
-                   is_diffusion_arm)) {
-    return;
-  }
-  check("pretrain", pretrain);
+  if (experiment.task == "segment") check("segment", segment);
+  if (!uses_diffusion(experiment) && experiment.task == "segment") return;
+  if (!latent()) check("pretrain", pretrain);
   check("adapt", adapt);
-}
-
-void describe(OptionTable& table, Recipe& recipe) {
-  describe_data(table, recipe.data);
-  describe_experiment(table, recipe.experiment);
-  describe(table, "diffusion", recipe.diffusion);
-  describe(table, "augment", recipe.augment);
-  describe(table, recipe.dist);
-  describe(table, "pretrain", recipe.pretrain);
-  describe(table, "adapt", recipe.adapt);
-  describe(table, "segment", recipe.segment);
-  describe(table, recipe.gate);
-  table.add("generate.samples_per_shard", &recipe.generate.samples_per_shard,
-            kResult, "synthetic pairs in one shard (one tar file)");
-  describe_place(table, recipe.place);
 }
 
 }  // namespace sono

@@ -10,6 +10,8 @@
 #include "data/cohort.h"
 #include "data/quality_gate.h"
 #include "dist/recorder/phase.h"
+#include "experiments/stable_diffusion_config.h"
+#include "models/lora/lora_config.h"
 #include "trainer/diffusion_augment.h"
 #include "trainer/diffusion_model.h"
 #include "trainer/trainer.h"
@@ -22,7 +24,12 @@ struct DataConfig {
   // folder, or "phantom:STYLE" for a cohort that the program makes itself.
   std::vector<std::string> cohorts = {"hc18", "spain"};
   std::map<std::string, std::string> sources;
-  std::string train = "hc18";  // the cohort that real training images come from
+  // Cohorts that real training images come from; each run has one of them.
+  std::vector<std::string> train = {"hc18"};
+  std::vector<std::string> test;  // cohorts to score on; empty: all
+  // Files with the ids of the images to train and to test on, one a line, by
+  // cohort, in place of the split by exam.
+  std::map<std::string, std::string> train_lists, test_lists;
   double test_fraction = 1.0 / 3.0;  // of the training cohort's exams
   std::uint64_t split_seed = 0;
   int phantom_count = 60;  // images in a phantom cohort
@@ -35,18 +42,25 @@ struct DataConfig {
 // [experiment] Arms, amounts and prompts; see docs/evaluation.md.
 struct ExperimentConfig {
   std::string title = "Untitled experiment";
+  // "segment": the whole experiment; "generate": only synthetic images, of
+  // cohorts that need no masks.
+  std::string task = "segment";
+  std::string protocol = "equal-work";  // or "wang"; see experiments/protocol.h
   std::vector<int> n_real = {5, 20};
   std::vector<std::string> arms = {"none", "us-aug", "phantom", "concat",
                                    "joint"};
   int seeds = 2;  // each redraws subset, generator and tuning
   std::uint64_t first_seed = 0;
   int synthetic_count = 100;   // images made per run of an arm
-  int augmented_variants = 8;  // per real image, arms weak, strong, us-aug
-  // Whether their prompts are boxes of the mask after augmentation, or of the
-  // one before it, as the published baselines have them (which handicaps them).
-  std::string augmented_box = "after";
+  int augmented_variants = 8;  // per real image, arms us-aug, weak and strong
+  // Real images that a generator is adapted to, for all N; 0: the run's N.
+  int generator_images = 0;
+  // Real images of the ceilings real-100 and oracle-res; fewer for trials.
+  int ceiling_images = 100;
+  double sdedit_strength = 0.5;  // how far sdedit noises its phantoms, (0, 1]
   std::vector<std::string> prompts = {"gt-box", "frame", "self"};
-  int draws = 5;  // of the gt-box jitter
+  int draws = 5;       // of the gt-box jitter
+  int jitter_px = 19;  // largest of it, a side, px in the segmenter's frame
   // Styles of the phantoms that pretrain the generator and make up the phantom
   // arm, drawn in turn.
   std::vector<std::string> phantom_styles;
@@ -55,6 +69,22 @@ struct ExperimentConfig {
   // encoder takes half a second for each that was not used in tuning.
   int quality_images = 0;
   bool smoke_test = false;  // the report says that the diffusion proves nothing
+};
+
+// [segment] What the segmenter's tuning sees, beside its TrainConfig.
+struct TuneConfig {
+  // Above 0 the steps are epochs x ceil(images / batch_size), so arms with more
+  // images make more updates, as in the paper; 0: segment.steps for all.
+  int epochs = 0;
+  std::string mix = "half";            // half | union; see docs/evaluation.md
+  std::string train_prompt = "mixed";  // mixed | gt-box | frame
+  int jitter_px = 19;                  // of gt-box prompts, px in the frame
+  std::string frame = "fit";           // fit | squash; see trainer/sam_frame.h
+  // The true box of an augmented image: of the mask after augmentation, or of
+  // the mask before (as the paper's code has it).
+  std::string augmented_box = "after";
+
+  void validate() const;
 };
 
 // [generate] How the synthetic pairs are stored.
@@ -80,28 +110,38 @@ TrainConfig segment_defaults();
 struct Recipe {
   DataConfig data;
   ExperimentConfig experiment;
+  // What makes the synthetic images: "pixel" trains a small diffusion model
+  // ([diffusion], [pretrain], [adapt]); "stable-diffusion" trains a LoRA on a
+  // published one ([stable_diffusion], [lora], [adapt]).
+  std::string generator = "pixel";
+  StableDiffusionConfig stable_diffusion;
+  LoraConfig lora;
   DiffusionConfig diffusion;  // its mode is set by the arm
   DiffusionAugmentConfig augment;
   DistConfig dist;  // of all three trainings
   TrainConfig pretrain = pretrain_defaults();
   TrainConfig adapt = adapt_defaults();
   TrainConfig segment = segment_defaults();
+  TuneConfig tune;
   GateConfig gate;
   GenerateConfig generate;
   PlaceConfig place;
 
-  // Throws ConfigError naming the option that is out of range or missing.
+  // Throws ConfigError naming the option that is out of range.
   void validate() const;
+  // Cohorts that have no source, one line each with what to do.
+  std::vector<std::string> missing_sources() const;
+  void check_sources() const;  // ConfigError: the first of these
   // ConfigError when a training that the arms need has fewer lanes than ranks.
   void check_lanes(int world_size) const;
+  bool latent() const { return generator == "stable-diffusion"; }
 };
 
 // Adds every option of a recipe.
 void describe(OptionTable& table, Recipe& recipe);
 
-// The arms a recipe may name, in the order of the tables.
-const std::vector<std::string>& known_arms();
-// Arms whose synthetic images come from diffusion: "concat", "joint".
-bool is_diffusion_arm(const std::string& arm);
+// Updates of a tuning on so many images: segment.steps, or what segment.epochs
+// asks for.
+std::int64_t tuning_steps(const Recipe& recipe, std::size_t images);
 
 }  // namespace sono

@@ -18,6 +18,11 @@ std::string differences(const nlohmann::json& old_options,
       text += "\n  " + name + ": " + before + " -> " + value.get<std::string>();
     }
   }
+  // An option that is back at the default which it is not recorded with.
+  for (const auto& [name, value] : old_options.items()) {
+    if (new_options.contains(name)) continue;
+    text += "\n  " + name + ": " + value.get<std::string>() + " -> (default)";
+  }
   return text;
 }
 

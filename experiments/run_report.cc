@@ -10,7 +10,7 @@
 #include "data/contact_sheet.h"
 #include "data/image_file.h"
 #include "data/split.h"
-#include "experiments/diffusion_stages.h"
+#include "experiments/arm_images.h"
 #include "experiments/report/html_report.h"
 #include "experiments/report/summary.h"
 #include "experiments/report/text_table.h"
@@ -37,9 +37,10 @@ ReportPicture picture(const std::string& group, const std::string& title,
           group};
 }
 
-std::vector<ContactTile> real_tiles(const Study& study, int count) {
+std::vector<ContactTile> real_tiles(const Study& study,
+                                    const std::string& cohort, int count) {
   std::vector<ContactTile> tiles;
-  const StudyCohort& training = study.training();
+  const StudyCohort& training = study.cohort(cohort);
   for (std::size_t i : training.train) {
     if (static_cast<int>(tiles.size()) == count) break;
     const Sample sample = training.cohort->load(i);
@@ -66,9 +67,11 @@ std::vector<ReportPicture> synthetic_pictures(const RunContext& context,
                                               const ReportData& data) {
   const std::string group = "Real beside synthetic";
   std::vector<ReportPicture> pictures;
-  pictures.push_back(picture(group, "Real heads of " + study.training().name,
-                             "Training images with their reference contour.",
-                             real_tiles(study, kColumns)));
+  for (const auto& cohort : context.recipe.data.train) {
+    pictures.push_back(picture(group, "Real heads of " + cohort,
+                               "Training images with their reference contour.",
+                               real_tiles(study, cohort, kColumns)));
+  }
   std::vector<ContactTile> phantoms;
   for (std::uint64_t i = 0; i < kColumns; ++i) {
     const Sample sample =
@@ -99,7 +102,8 @@ const Candidate* candidate_of(const Case& row,
                               const std::vector<Candidate>& candidates) {
   for (const Candidate& candidate : candidates) {
     if (candidate.arm == row.arm && candidate.n_real == row.n_real &&
-        candidate.seed == row.train_seed) {
+        candidate.seed == row.train_seed &&
+        candidate.train_cohort == row.train_cohort) {
       return &candidate;
     }
   }
@@ -143,13 +147,17 @@ std::vector<ReportPicture> overlay_pictures(const RunContext& context,
                                             Predictor& predictor) {
   const ExperimentConfig& config = context.recipe.experiment;
   const std::string arm = config.arms.back();
+  const int n_real =
+      arm == kCeilingArm ? config.ceiling_images : config.n_real.front();
   const std::string prompt = config.prompts.back();
   std::vector<ReportPicture> pictures;
   for (const StudyCohort& entry : study.cohorts()) {
+    if (entry.test.empty()) continue;
     std::vector<const Case*> rows;
     for (const Case& row : data.cases) {
       if (row.cohort == entry.name && row.arm == arm && row.prompt == prompt &&
-          row.n_real == config.n_real.front() && row.dice &&
+          row.n_real == n_real && row.dice &&
+          row.train_cohort == context.recipe.data.train.front() &&
           row.train_seed == static_cast<std::int64_t>(config.first_seed) &&
           row.draw.value_or(0) == 0) {
         rows.push_back(&row);
@@ -169,8 +177,8 @@ std::vector<ReportPicture> overlay_pictures(const RunContext& context,
       }
       pictures.push_back(picture(
           "Best and worst", entry.name + (best ? ", best" : ", worst"),
-          "Arm " + arm + ", N = " + std::to_string(config.n_real.front()) +
-              ", prompt " + prompt + ". Green: reference; orange: prediction.",
+          "Arm " + arm + ", N = " + std::to_string(n_real) + ", prompt " +
+              prompt + ". Green: reference; orange: prediction.",
           tiles));
     }
   }
@@ -187,7 +195,7 @@ std::optional<std::string> few_heads_notice(const StudyCohort& entry) {
     groups.insert(split_group(info));
     patients = patients && !info.patient.empty();
   }
-  if (groups.size() >= kFew) return std::nullopt;
+  if (groups.empty() || groups.size() >= kFew) return std::nullopt;
   return "Cohort " + entry.name + " has " + std::to_string(entry.test.size()) +
          " test images of only " + std::to_string(groups.size()) +
          (patients ? " patients." : " exams.");
@@ -234,6 +242,9 @@ nlohmann::json provenance(const RunContext& context, const Study& study,
   for (const Candidate& candidate : data.candidates) {
     if (candidate.checkpoint_hash.empty() || candidate.blind()) continue;
     std::string name = candidate.arm;
+    if (context.recipe.data.train.size() > 1 && candidate.n_real) {
+      name += "-" + candidate.train_cohort;
+    }
     if (candidate.n_real) name += "-n" + std::to_string(*candidate.n_real);
     if (candidate.seed) name += "-s" + std::to_string(*candidate.seed);
     weights[name] = candidate.checkpoint_hash;
@@ -249,10 +260,21 @@ nlohmann::json provenance(const RunContext& context, const Study& study,
           {"options", context.options.results()}};
 }
 
+// The paper's own question under its own protocol, else protocol.md's.
 SummaryOptions summary_options(const Recipe& recipe) {
   SummaryOptions options;
-  options.endpoint_cohort = recipe.data.train;
+  options.endpoint_train_cohort = recipe.data.train.front();
+  options.endpoint_cohort = recipe.data.train.front();
   options.endpoint_n_real = recipe.experiment.n_real.front();
+  if (recipe.experiment.protocol == "wang") {
+    options.endpoint_treatment = "joint";
+    options.endpoint_control = "none";
+    options.endpoint_prompt = "gt-box";
+    options.controls = {"none", "weak", "strong"};
+    const auto& tests =
+        recipe.data.test.empty() ? recipe.data.cohorts : recipe.data.test;
+    options.endpoint_cohort = tests.front();
+  }
   return options;
 }
 
@@ -284,13 +306,18 @@ std::string write_files(const RunContext& context, const Study& study,
 
 }  // namespace
 
+nlohmann::json report_inputs(const RunContext& context,
+                             const std::vector<Case>& cases) {
+  return {{"version", kReportVersion},
+          {"cases", sha256_hex(format_cases(cases))},
+          {"options", context.options.results()}};
+}
+
 RunOutcome write_report(const RunContext& context, const Study& study,
                         const ReportData& data, Predictor& predictor) {
   const std::string cases_text = format_cases(data.cases);
-  const nlohmann::json inputs = {{"version", kReportVersion},
-                                 {"cases", sha256_hex(cases_text)},
-                                 {"quality", data.quality},
-                                 {"options", context.options.results()}};
+  nlohmann::json inputs = report_inputs(context, data.cases);
+  if (!data.quality.is_null()) inputs["quality"] = data.quality;
   const auto work = [&](const std::filesystem::path& dir) {
     nlohmann::json outputs;
     run_together(context.comm, [&] {

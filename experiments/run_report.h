@@ -25,4 +25,8 @@ struct ReportData {
 RunOutcome write_report(const RunContext& context, const Study& study,
                         const ReportData& data, Predictor& predictor);
 
+// What that stage depends on.
+nlohmann::json report_inputs(const RunContext& context,
+                             const std::vector<Case>& cases);
+
 }  // namespace sono

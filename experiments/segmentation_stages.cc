@@ -5,6 +5,7 @@
 #include "core/progress.h"
 #include "data/mask.h"
 #include "dist/recorder/flight_recorder.h"
+#include "experiments/evaluation/detector.h"
 #include "models/io/safetensors.h"
 #include "trainer/segmentation_task.h"
 
@@ -27,10 +28,11 @@ struct PreparedImage {
   Box whole;
 };
 
-// The prompt is the tight box of `boxed`.
-PreparedImage prepare(const Sample& sample, const cv::Mat& boxed) {
-  const SamFrame frame(sample.image.size());
-  return {sample.image, frame_target(sample.mask),
+// `boxed` is the mask that the box is drawn around.
+PreparedImage prepare(const Sample& sample, const cv::Mat& boxed,
+                      FrameFit fit) {
+  const SamFrame frame(sample.image.size(), SamFrame::kSidePx, fit);
+  return {sample.image, frame_target(sample.mask, SamFrame::kSidePx, fit),
           frame.from_native(tight_box(boxed)), frame.whole()};
 }
 
@@ -39,20 +41,21 @@ struct PreparedPools {
   std::vector<PreparedImage> synthetic;
 };
 
-PreparedPools prepare_pools(const ArmImages& images, bool box_before) {
+PreparedPools prepare_pools(const ArmImages& images, const TuneConfig& config) {
+  const FrameFit fit = frame_fit(config.frame);
   PreparedPools pools;
   for (std::size_t i = 0; i < images.real_count(); ++i) {
     const Sample original = images.real(i, 0);
-    pools.real.push_back(prepare(original, original.mask));
-    for (int v = 1; v < images.variants(); ++v) {
-      const Sample variant = images.real(i, v);
+    for (int v = 0; v < images.variants(); ++v) {
+      const Sample sample = v == 0 ? original : images.real(i, v);
+      const bool before = config.augmented_box == "before";
       pools.real.push_back(
-          prepare(variant, box_before ? original.mask : variant.mask));
+          prepare(sample, before ? original.mask : sample.mask, fit));
     }
   }
   for (std::size_t i = 0; i < images.synthetic_count(); ++i) {
-    const Sample synthetic = images.synthetic(i);
-    pools.synthetic.push_back(prepare(synthetic, synthetic.mask));
+    const Sample sample = images.synthetic(i);
+    pools.synthetic.push_back(prepare(sample, sample.mask, fit));
   }
   return pools;
 }
@@ -72,12 +75,23 @@ TrainingPool training_pool(const std::vector<PreparedImage>& prepared,
   return pool;
 }
 
+SegmentationTaskConfig task_config_of(const Recipe& recipe,
+                                      std::uint64_t seed) {
+  SegmentationTaskConfig config;
+  config.batch_size = recipe.segment.batch_size;
+  config.seed = seed;
+  config.max_jitter_px = recipe.tune.jitter_px;
+  config.one_set = recipe.tune.mix == "union";
+  if (recipe.tune.train_prompt == "gt-box") config.whole_frame_share = 0;
+  if (recipe.tune.train_prompt == "frame") config.whole_frame_share = 1;
+  return config;
+}
+
 nlohmann::json tune(const RunContext& context, const ArmRun& run,
                     const ArmImages& images, SharedSegmenter& shared,
                     const std::string& stage_hash,
                     const std::filesystem::path& dir) {
-  const PreparedPools pools = prepare_pools(
-      images, context.recipe.experiment.augmented_box == "before");
+  const PreparedPools pools = prepare_pools(images, context.recipe.tune);
   shared.encode(context, run.label(),
                 pools.real.size() + pools.synthetic.size(), [&](std::size_t i) {
                   const std::size_t n = pools.real.size();
@@ -88,13 +102,12 @@ nlohmann::json tune(const RunContext& context, const ArmRun& run,
   TrainConfig config = context.recipe.segment;
   config.dist = context.recipe.dist;
   config.seed = run.seed;
-  SegmentationTaskConfig task_config;
-  task_config.batch_size = config.batch_size;
-  task_config.seed = run.seed;
+  config.steps = tuning_steps(context.recipe, images.count());
   SegmentationTask task(
       shared.segmenter.model(),
       training_pool(pools.real, images.variants(), shared.features),
-      training_pool(pools.synthetic, 1, shared.features), task_config);
+      training_pool(pools.synthetic, 1, shared.features),
+      task_config_of(context.recipe, run.seed));
   const TrainResult result =
       train(context.comm, task, config, stage_hash, dir / "checkpoints",
             context.stop, &context.log, "tune " + run.label());
@@ -131,13 +144,16 @@ std::filesystem::path find_weights(const PlaceConfig& place) {
       "file with --set place.weights=FILE");
 }
 
-SharedSegmenter::SharedSegmenter(const PlaceConfig& place,
+SharedSegmenter::SharedSegmenter(const Recipe& recipe,
                                  const std::filesystem::path& out)
-    : segmenter(Segmenter::load(find_weights(place))),
-      cache(place.cache.empty() ? out / "cache"
-                                : std::filesystem::path(place.cache),
-            cache_config(place)),
-      features(segmenter, &cache) {}
+    : segmenter(Segmenter::load(find_weights(recipe.place))),
+      cache(recipe.place.cache.empty()
+                ? out / "cache"
+                : std::filesystem::path(recipe.place.cache),
+            cache_config(recipe.place)),
+      features(segmenter, &cache) {
+  segmenter.set_frame_fit(frame_fit(recipe.tune.frame));
+}
 
 void SharedSegmenter::encode(const RunContext& context,
                              const std::string& label, std::size_t count,
@@ -163,23 +179,71 @@ StageResult tune_segmenter(const RunContext& context, const Study& study,
                            const ArmRun& run, const ArmImages& images,
                            const nlohmann::json& synthetic_inputs,
                            SharedSegmenter& shared) {
-  nlohmann::json inputs = {
+  const nlohmann::json inputs = {
       {"arm", run.arm},
       {"options", context.options.results({"dist", "segment"})},
       {"weights", shared.segmenter.weights_hash()},
-      {"real", study.subset_inputs(run.n_real, run.seed)},
+      {"real", study.subset_inputs(run)},
       {"variants", images.variants()},
       {"synthetic", synthetic_inputs},
       {"synthetic_count", images.synthetic_count()},
       {"seed", run.seed},
       {"machine", context.machine}};
-  const std::string& box = context.recipe.experiment.augmented_box;
-  if (images.variants() > 1 && box != "after") inputs["box"] = box;
   return context.stages.run("tune-" + run.label(), inputs,
                             [&](const std::filesystem::path& dir) {
                               return tune(context, run, images, shared,
                                           sha256_hex(inputs.dump()), dir);
                             });
+}
+
+namespace {
+
+constexpr char kDetectorFile[] = "detector.safetensors";
+
+nlohmann::json fit_and_save(const RunContext& context, const Study& study,
+                            const ArmRun& run, SharedSegmenter& shared,
+                            const std::filesystem::path& dir) {
+  const Cohort& cohort = study.training(run);
+  const auto subset = study.subset(run);
+  shared.encode(context, "detector-" + run.label(), subset.size(),
+                [&](std::size_t i) { return cohort.load(subset[i]).image; });
+  run_together(context.comm, [&] {
+    if (!context.rank_zero()) return;
+    BoxDetectorFit fit;
+    for (std::size_t i : subset) {
+      context.proceed();
+      const Sample sample = cohort.load(i);
+      const SamFrame frame = shared.segmenter.frame(sample.image.size());
+      fit.add(shared.features.embedding(sample.image),
+              frame_target(sample.mask, frame.side_px,
+                           shared.segmenter.frame_fit()),
+              frame.whole());
+    }
+    save_safetensors(dir / kDetectorFile, {{"detector.weight", fit.solve()}});
+  });
+  return {{"weights", kDetectorFile},
+          {"sha256", sha256_file(dir / kDetectorFile)}};
+}
+
+}  // namespace
+
+StageResult fit_detector(const RunContext& context, const Study& study,
+                         const ArmRun& run, SharedSegmenter& shared) {
+  ArmRun named = run;
+  named.arm = "detector";
+  const nlohmann::json inputs = {{"weights", shared.segmenter.weights_hash()},
+                                 {"real", study.subset_inputs(run)},
+                                 {"frame", context.recipe.tune.frame},
+                                 {"machine", context.machine}};
+  return context.stages.run(
+      named.label(), inputs, [&](const std::filesystem::path& dir) {
+        return fit_and_save(context, study, run, shared, dir);
+      });
+}
+
+at::Tensor load_detector(const StageResult& stage) {
+  const auto file = stage.dir / stage.outputs.at("weights").get<std::string>();
+  return load_safetensors(file).at("detector.weight");
 }
 
 }  // namespace sono

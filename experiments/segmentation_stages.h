@@ -9,16 +9,15 @@
 
 namespace sono {
 
-// The published LiteMedSAM weights: place.weights, or the set-up's own copy.
-// ConfigError naming the option when there are none.
+// The segmenter's weights file, from place.weights or the set-up's own copy.
+// ConfigError naming the option when there is none.
 std::filesystem::path find_weights(const PlaceConfig& place);
 
 // LiteMedSAM with the embeddings that all stages of a run share.
 class SharedSegmenter {
  public:
-  // The published weights, from place.weights or the set-up's own copy.
-  // ConfigError naming the option when there are none.
-  SharedSegmenter(const PlaceConfig& place, const std::filesystem::path& out);
+  // The published weights, see find_weights.
+  SharedSegmenter(const Recipe& recipe, const std::filesystem::path& out);
 
   // Encodes the images that are not in the cache yet, shared out over the
   // ranks. All ranks must call with equal images.
@@ -31,14 +30,21 @@ class SharedSegmenter {
   FrozenFeatures features;
 };
 
-// segment.steps updates of the decoder on half gt-box, half frame prompts; half
-// of each batch is synthetic where the arm has synthetic images. Every arm does
-// equal work. `synthetic_inputs` names where the synthetic images come from.
-// Outputs: "weights" (file name in the stage's folder), "sha256". All ranks
-// must call.
+// Updates of the decoder on the run's images, as [segment] asks for: by default
+// the same number for every arm, half gt-box and half frame prompts, and half
+// of each batch synthetic where the arm has synthetic images.
+// `synthetic_inputs` names where the synthetic images come from. Outputs:
+// "weights" (file name in the stage's folder), "sha256". All ranks must call.
 StageResult tune_segmenter(const RunContext& context, const Study& study,
                            const ArmRun& run, const ArmImages& images,
                            const nlohmann::json& synthetic_inputs,
                            SharedSegmenter& shared);
+
+// The box detector of a run's real images (prompt `detector`), shared by its
+// arms. Outputs as above. All ranks must call.
+StageResult fit_detector(const RunContext& context, const Study& study,
+                         const ArmRun& run, SharedSegmenter& shared);
+// fp64 [C + 6], as fitted.
+at::Tensor load_detector(const StageResult& stage);
 
 }  // namespace sono

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 
 #include "core/json_lines.h"
@@ -16,13 +17,19 @@ struct StageResult {
   std::filesystem::path dir;
   std::string key;  // SHA-256 of the inputs, hexadecimal
   nlohmann::json
-      outputs;  // what the stage says of its results (hashes, counts)
+      outputs;           // what the stage says of its results (hashes, counts)
+  bool finished = true;  // false only where stages are looked for, not done
 };
+
+// Do what is missing, or only look what is there: then an unfinished stage has
+// stand-ins as outputs, so that nothing behind it is found finished.
+enum class StageMode { kRun, kLook };
 
 class StageRunner {
  public:
   // Stages live in `root`/NAME-<first 12 digits of the key>.
-  StageRunner(Communicator& comm, std::filesystem::path root, JsonLines& log);
+  StageRunner(Communicator& comm, std::filesystem::path root, JsonLines& log,
+              StageMode mode = StageMode::kRun);
 
   // Does `work(dir)` unless the stage is finished; rank 0 decides and all ranks
   // follow. `inputs` holds result options and content hashes only. All ranks
@@ -35,11 +42,15 @@ class StageRunner {
 
   int skipped() const { return skipped_; }
   int done() const { return done_; }
+  // Names of the stages found finished.
+  const std::set<std::string>& found() const { return found_; }
 
  private:
   Communicator& comm_;
   std::filesystem::path root_;
   JsonLines& log_;
+  StageMode mode_;
+  std::set<std::string> found_;
   int skipped_ = 0;
   int done_ = 0;
 };

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
+#include <sstream>
 
+#include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/message.h"
 #include "core/random.h"
@@ -62,14 +65,34 @@ Study::Study(const Recipe& recipe, Communicator& comm, StageRunner& stages)
   for (const auto& name : recipe.data.cohorts) {
     cohorts_.push_back(open(name, recipe.data.sources.at(name), comm, stages));
   }
-  for (auto& entry : cohorts_) split(entry);
-  const int largest = *std::max_element(recipe.experiment.n_real.begin(),
-                                        recipe.experiment.n_real.end());
-  if (static_cast<std::size_t>(largest) > training().train.size()) {
-    throw ConfigError("option experiment.n_real = " + std::to_string(largest) +
-                      " exceeds the " +
-                      std::to_string(training().train.size()) +
-                      " training images of cohort " + training().name);
+  for (auto& entry : cohorts_) {
+    split_cohort(recipe.data, entry);
+    log_info("cohort " + entry.name + ": " +
+             std::to_string(entry.train.size()) + " training images, " +
+             std::to_string(entry.test.size()) + " test images");
+  }
+  check_counts();
+}
+
+// Is every training cohort large enough for what the recipe asks of it?
+void Study::check_counts() const {
+  const ExperimentConfig& config = recipe_.experiment;
+  const auto check = [&](const std::string& option, int count) {
+    for (const auto& name : recipe_.data.train) {
+      const std::size_t images = cohort(name).train.size();
+      if (static_cast<std::size_t>(count) <= images) continue;
+      throw ConfigError("option experiment." + option + " = " +
+                        std::to_string(count) + " exceeds the " +
+                        std::to_string(images) + " training images of cohort " +
+                        name);
+    }
+  };
+  for (int n : config.n_real) check("n_real", n);
+  check("generator_images", config.generator_images);
+  for (const char* arm : {kCeilingArm, kResolutionArm}) {
+    if (!std::count(config.arms.begin(), config.arms.end(), arm)) continue;
+    check("ceiling_images (arm " + std::string(arm) + ")",
+          config.ceiling_images);
   }
 }
 
@@ -87,7 +110,7 @@ StudyCohort Study::open(const std::string& name, const std::string& source,
   }
   entry.cohort = std::make_unique<Cohort>(
       open_cohort(name, dir, recipe_.data.annotations));
-  if (!entry.cohort->has_masks()) {
+  if (!entry.cohort->has_masks() && recipe_.experiment.task == "segment") {
     throw DataError(dir.string() + ": cohort " + name +
                     " has no masks, so there is no Dice to compute; leave it "
                     "out of data.cohorts");
@@ -104,41 +127,126 @@ StudyCohort Study::open(const std::string& name, const std::string& source,
   return entry;
 }
 
-void Study::split(StudyCohort& entry) const {
-  const DataConfig& data = recipe_.data;
-  if (entry.name == data.train) {
-    Split parts =
-        split_by_exam(*entry.cohort, data.test_fraction, data.split_seed);
-    entry.train = std::move(parts.train);
-    entry.test = std::move(parts.test);
-  } else {
-    entry.test.resize(entry.cohort->size());
-    std::iota(entry.test.begin(), entry.test.end(), std::size_t{0});
+namespace {
+
+// The images of `cohort` that the list names, in the cohort's order.
+std::vector<std::size_t> listed(const Cohort& cohort,
+                                const std::filesystem::path& file) {
+  std::set<std::string> wanted;
+  std::istringstream lines(read_file(file));
+  for (std::string line; std::getline(lines, line);) {
+    line.erase(line.find_last_not_of(" \t\r") + 1);
+    const std::filesystem::path name = line;
+    if (!line.empty()) {
+      wanted.insert(name.extension() == ".png" ? name.stem().string() : line);
+    }
   }
+  std::vector<std::size_t> indices;
+  for (std::size_t i = 0; i < cohort.size(); ++i) {
+    if (wanted.erase(cohort.info(i).id) > 0) indices.push_back(i);
+  }
+  if (!wanted.empty()) {
+    throw DataError(file.string() + ": cohort " + cohort.name() + " lacks " +
+                    std::to_string(wanted.size()) + " of the listed images, " +
+                    *wanted.begin() + " among them");
+  }
+  return indices;
+}
+
+// The images of groups that none of `indices` belongs to.
+std::vector<std::size_t> apart_from(const Cohort& cohort,
+                                    const std::vector<std::size_t>& indices) {
+  std::set<std::string> groups;
+  for (std::size_t i : indices) groups.insert(split_group(cohort.info(i)));
+  std::vector<std::size_t> others;
+  for (std::size_t i = 0; i < cohort.size(); ++i) {
+    if (!groups.count(split_group(cohort.info(i)))) others.push_back(i);
+  }
+  return others;
+}
+
+std::vector<std::size_t> all_images(const Cohort& cohort) {
+  std::vector<std::size_t> indices(cohort.size());
+  std::iota(indices.begin(), indices.end(), std::size_t{0});
+  return indices;
+}
+
+// An image on both sides is refused; a patient on both sides is said aloud.
+void check_overlap(const StudyCohort& entry) {
+  std::set<std::string> ids, groups, shared;
+  for (std::size_t i : entry.train) {
+    ids.insert(entry.cohort->info(i).id);
+    groups.insert(split_group(entry.cohort->info(i)));
+  }
+  for (std::size_t i : entry.test) {
+    const SampleInfo& info = entry.cohort->info(i);
+    if (ids.count(info.id)) {
+      throw DataError("the lists of cohort " + entry.name + " share image " +
+                      info.id);
+    }
+    if (groups.count(split_group(info))) shared.insert(split_group(info));
+  }
+  if (shared.empty()) return;
+  log_warning("the training and test lists of cohort " + entry.name +
+              " share " + std::to_string(shared.size()) +
+              " patients or exams, " + *shared.begin() + " among them");
+}
+
+}  // namespace
+
+void split_cohort(const DataConfig& data, StudyCohort& entry) {
+  const bool trains =
+      std::count(data.train.begin(), data.train.end(), entry.name) > 0;
+  const bool tests =
+      data.test.empty() ||
+      std::count(data.test.begin(), data.test.end(), entry.name) > 0;
+  const auto train_list = data.train_lists.find(entry.name);
+  const auto test_list = data.test_lists.find(entry.name);
+  Split parts;
+  if (trains && tests) {
+    parts = split_by_exam(*entry.cohort, data.test_fraction, data.split_seed);
+  } else {
+    (trains ? parts.train : parts.test) = all_images(*entry.cohort);
+  }
+  // One list alone leaves to the other side who shares no patient with it.
+  if (train_list != data.train_lists.end()) {
+    parts.train = listed(*entry.cohort, train_list->second);
+    parts.test = apart_from(*entry.cohort, parts.train);
+  }
+  if (test_list != data.test_lists.end()) {
+    parts.test = listed(*entry.cohort, test_list->second);
+    if (train_list == data.train_lists.end()) {
+      parts.train = apart_from(*entry.cohort, parts.test);
+    }
+  }
+  if (!trains) parts.train.clear();
+  if (!tests) parts.test.clear();
+  entry.train = std::move(parts.train);
+  entry.test = std::move(parts.test);
+  if (trains) check_overlap(entry);
   const auto limit = static_cast<std::size_t>(data.test_limit);
   if (limit > 0 && entry.test.size() > limit) entry.test.resize(limit);
-  log_info("cohort " + entry.name + ": " + std::to_string(entry.train.size()) +
-           " training images, " + std::to_string(entry.test.size()) +
-           " test images");
 }
 
-const StudyCohort& Study::training() const {
+const StudyCohort& Study::cohort(const std::string& name) const {
   for (const auto& entry : cohorts_) {
-    if (entry.name == recipe_.data.train) return entry;
+    if (entry.name == name) return entry;
   }
-  throw Error("no training cohort");
+  throw Error("no cohort " + name);
 }
 
-std::vector<std::size_t> Study::subset(int n_real, std::uint64_t seed) const {
-  return nested_subset(*training().cohort, training().train, n_real, seed);
+std::vector<std::size_t> Study::subset(const ArmRun& run) const {
+  const StudyCohort& entry = cohort(run.cohort);
+  return nested_subset(*entry.cohort, entry.train, run.n_real, run.seed);
 }
 
-nlohmann::json Study::subset_inputs(int n_real, std::uint64_t seed) const {
+nlohmann::json Study::subset_inputs(const ArmRun& run) const {
+  const StudyCohort& entry = cohort(run.cohort);
   std::vector<std::string> ids;
-  for (std::size_t i : subset(n_real, seed)) {
-    ids.push_back(training().cohort->info(i).id);
+  for (std::size_t i : subset(run)) {
+    ids.push_back(entry.cohort->info(i).id);
   }
-  return {{"cohort", training().content_hash}, {"images", ids}};
+  return {{"cohort", entry.content_hash}, {"images", ids}};
 }
 
 }  // namespace sono

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "data/cohort.h"
-#include "experiments/recipe.h"
+#include "experiments/arms.h"
 #include "experiments/stage.h"
 
 namespace sono {
@@ -14,10 +14,13 @@ struct StudyCohort {
   std::string name;
   std::unique_ptr<Cohort> cohort;
   std::string content_hash;
-  std::vector<std::size_t> train;  // empty but for the training cohort
-  std::vector<std::size_t> test;
+  std::vector<std::size_t> train;  // empty but for training cohorts
+  std::vector<std::size_t> test;   // empty where data.test leaves it out
   bool phantom = false;
 };
+
+// Divides a cohort that is opened into training and test images.
+void split_cohort(const DataConfig& data, StudyCohort& entry);
 
 class Study {
  public:
@@ -27,16 +30,21 @@ class Study {
   Study(const Recipe& recipe, Communicator& comm, StageRunner& stages);
 
   const std::vector<StudyCohort>& cohorts() const { return cohorts_; }
-  const StudyCohort& training() const;
-  // Indices into the training cohort: nested, so 5 lie inside 20 of a seed.
-  std::vector<std::size_t> subset(int n_real, std::uint64_t seed) const;
-  // Names the training images of a subset: what a run depends on.
-  nlohmann::json subset_inputs(int n_real, std::uint64_t seed) const;
+  const StudyCohort& cohort(const std::string& name) const;
+  // The cohort of the run's real images.
+  const Cohort& training(const ArmRun& run) const {
+    return *cohort(run.cohort).cohort;
+  }
+  // The run's real images, indices into its training cohort: nested, so 5 lie
+  // inside 20 of a seed.
+  std::vector<std::size_t> subset(const ArmRun& run) const;
+  // Names them: what a run depends on.
+  nlohmann::json subset_inputs(const ArmRun& run) const;
 
  private:
   StudyCohort open(const std::string& name, const std::string& source,
                    Communicator& comm, StageRunner& stages) const;
-  void split(StudyCohort& entry) const;
+  void check_counts() const;
 
   const Recipe& recipe_;
   std::vector<StudyCohort> cohorts_;

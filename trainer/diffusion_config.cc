@@ -78,6 +78,7 @@ void describe_network(OptionTable& table, const std::string& prefix,
 void describe_conditions(OptionTable& table, const std::string& prefix,
                          DiffusionConfig& c) {
   const auto result = OptionKind::kResult;
+  const auto added = OptionKind::kAddedResult;
   table.add(prefix + ".num_classes", &c.num_classes, result,
             "classes of the condition (cohort x trimester); 0 = none");
   table.add(prefix + ".class_dropout", &c.class_dropout, result,
@@ -86,13 +87,14 @@ void describe_conditions(OptionTable& table, const std::string& prefix,
             "concat: probability that training hides the mask");
   table.add(prefix + ".guidance_scale", &c.guidance_scale, result,
             "classifier-free guidance; 1 = off, else sampling costs twice");
-  table.add(prefix + ".guidance_rescale", &c.guidance_rescale, result,
+  table.add(prefix + ".guidance_rescale", &c.guidance_rescale, added,
             "how far guidance is brought back to the output's own scale, 0..1");
 }
 
 void describe_process(OptionTable& table, const std::string& prefix,
                       DiffusionConfig& c) {
   const auto result = OptionKind::kResult;
+  const auto added = OptionKind::kAddedResult;
   table.add(prefix + ".beta_schedule", &c.noise.beta_schedule, result,
             "scaled_linear, linear or squaredcos_cap_v2");
   table.add(prefix + ".beta_start", &c.noise.beta_start, result,
@@ -103,9 +105,9 @@ void describe_process(OptionTable& table, const std::string& prefix,
             result, "length of the noise schedule");
   table.add(prefix + ".prediction", &c.prediction, result,
             "what the network predicts: epsilon, v_prediction or sample");
-  table.add(prefix + ".zero_terminal_snr", &c.noise.zero_terminal_snr, result,
+  table.add(prefix + ".zero_terminal_snr", &c.noise.zero_terminal_snr, added,
             "leave no signal at the last timestep; not with epsilon");
-  table.add(prefix + ".noise_offset", &c.noise_offset, result,
+  table.add(prefix + ".noise_offset", &c.noise_offset, added,
             "deviation of the constant added to a channel's training noise");
   table.add(prefix + ".min_snr_gamma", &c.min_snr_gamma, result,
             "cap of the signal-to-noise loss weight; 0 = no weighting");
@@ -114,6 +116,7 @@ void describe_process(OptionTable& table, const std::string& prefix,
 void describe_sampler(OptionTable& table, const std::string& prefix,
                       SamplerConfig& c) {
   const auto result = OptionKind::kResult;
+  const auto added = OptionKind::kAddedResult;
   table.add(prefix + ".sampler", &c.kind, result,
             "ddim, unipc, dpmpp_2m, ddpm or euler_ancestral");
   table.add(prefix + ".timestep_spacing", &c.spacing, result,
@@ -124,19 +127,19 @@ void describe_sampler(OptionTable& table, const std::string& prefix,
             "added to leading timesteps");
   table.add(prefix + ".clip_sample", &c.clip_sample, result,
             "clamp the estimated clean image to the grey range at each step");
-  table.add(prefix + ".eta", &c.eta, result,
+  table.add(prefix + ".eta", &c.eta, added,
             "ddim: noise added at each step, 0 = none, 1 = as ddpm");
-  table.add(prefix + ".variance", &c.variance, result,
+  table.add(prefix + ".variance", &c.variance, added,
             "ddpm: variance of that noise, fixed_small or fixed_large");
-  table.add(prefix + ".solver_order", &c.solver_order, result,
+  table.add(prefix + ".solver_order", &c.solver_order, added,
             "unipc: 1 to 3; dpmpp_2m: 1 or 2");
-  table.add(prefix + ".solver", &c.solver, result,
+  table.add(prefix + ".solver", &c.solver, added,
             "unipc: bh2 or bh1; dpmpp_2m: midpoint or heun; empty: the first");
-  table.add(prefix + ".karras_sigmas", &c.karras_sigmas, result,
+  table.add(prefix + ".karras_sigmas", &c.karras_sigmas, added,
             "unipc, dpmpp_2m: noise levels as in Karras et al. 2022");
-  table.add(prefix + ".final_sigma", &c.final_sigma, result,
+  table.add(prefix + ".final_sigma", &c.final_sigma, added,
             "unipc, dpmpp_2m: end at zero noise or at sigma_min");
-  table.add(prefix + ".corrected", &c.corrected, result,
+  table.add(prefix + ".corrected", &c.corrected, added,
             "do not repeat known faults of diffusers' schedulers");
 }
 

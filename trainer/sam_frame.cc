@@ -4,6 +4,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "core/check.h"
+#include "core/option.h"
 
 namespace sono {
 namespace {
@@ -23,18 +24,36 @@ at::Tensor padded(const cv::Mat& image, int side) {
 
 }  // namespace
 
-SamFrame::SamFrame(cv::Size native_size, int side)
+FrameFit frame_fit(const std::string& text) {
+  check_choice("segment.frame", text, {"fit", "squash"});
+  return text == "fit" ? FrameFit::kFit : FrameFit::kSquash;
+}
+
+SamFrame::SamFrame(cv::Size native_size, int side, FrameFit fit)
     : side_px(side), native(native_size) {
-  const int longest = std::max(native.width, native.height);
   SONO_CHECK(native.width > 0 && native.height > 0,
              "an image of " << native.width << "x" << native.height);
-  scale = static_cast<double>(side_px) / longest;
+  if (fit == FrameFit::kSquash) {
+    size = {side_px, side_px};
+    scale_x = static_cast<double>(side_px) / native.width;
+    scale_y = static_cast<double>(side_px) / native.height;
+    return;
+  }
+  const int longest = std::max(native.width, native.height);
+  const double scale = static_cast<double>(side_px) / longest;
+  scale_x = scale_y = scale;
   size = {std::max(1, static_cast<int>(native.width * scale + 0.5)),
           std::max(1, static_cast<int>(native.height * scale + 0.5))};
 }
 
 Box SamFrame::from_native(const Box& box) const {
-  return {box.x0 * scale, box.y0 * scale, box.x1 * scale, box.y1 * scale};
+  return {box.x0 * scale_x, box.y0 * scale_y, box.x1 * scale_x,
+          box.y1 * scale_y};
+}
+
+Box SamFrame::to_native(const Box& box) const {
+  return {box.x0 / scale_x, box.y0 / scale_y, box.x1 / scale_x,
+          box.y1 / scale_y};
 }
 
 Box SamFrame::whole() const {
@@ -52,12 +71,13 @@ Box jittered(const Box& box, const Box& whole, Random& random, int max_px) {
           std::min(whole.y1, box.y1 + bottom)};
 }
 
-at::Tensor frame_image(const cv::Mat& image) {
+at::Tensor frame_image(const cv::Mat& image, FrameFit fit) {
   check_grey(image);
   cv::Mat small, stretched;
-  cv::resize(image, small, SamFrame(image.size()).size, 0, 0, cv::INTER_AREA);
-  double low = 0, high = 0;
-  cv::minMaxLoc(small, &low, &high);
+  cv::resize(image, small, SamFrame(image.size(), SamFrame::kSidePx, fit).size, 0, 0,
+             cv::INTER_AREA);
+  double low = 0, high = 255;
+  if (fit == FrameFit::kFit) cv::minMaxLoc(small, &low, &high);
   small.convertTo(stretched, CV_32F);
   stretched -= low;
   stretched /= std::max(high - low, 1e-8);
@@ -65,11 +85,11 @@ at::Tensor frame_image(const cv::Mat& image) {
   return padded(stretched, kSide).expand({1, 3, kSide, kSide});
 }
 
-at::Tensor frame_target(const cv::Mat& mask, int side) {
+at::Tensor frame_target(const cv::Mat& mask, int side, FrameFit fit) {
   check_grey(mask);
   cv::Mat inside = mask > 0, small;
   inside.convertTo(inside, CV_32F, 1.0 / 255);
-  cv::resize(inside, small, SamFrame(mask.size(), side).size, 0, 0,
+  cv::resize(inside, small, SamFrame(mask.size(), side, fit).size, 0, 0,
              cv::INTER_AREA);
   cv::threshold(small, small, 0.5, 1.0, cv::THRESH_BINARY);
   return padded(small, side);

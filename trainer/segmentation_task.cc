@@ -143,6 +143,7 @@ at::Tensor SegmentationTask::loss(std::int64_t step, std::int64_t begin,
 // Synthetic images, where there are any, take the odd views. Each pool is gone
 // through in a new order every epoch; epoch e uses variant e mod variants.
 TrainingView SegmentationTask::view(std::uint64_t n) const {
+  if (config_.one_set) return view_of_one_set(n);
   const bool both = real_.count > 0 && synthetic_.count > 0;
   const bool synthetic = both ? n % 2 == 1 : real_.count == 0;
   const TrainingPool& pool = synthetic ? synthetic_ : real_;
@@ -156,6 +157,20 @@ TrainingView SegmentationTask::view(std::uint64_t n) const {
       static_cast<std::int64_t>(permuted_index(turn % count, count, key)),
       static_cast<std::int64_t>(epoch %
                                 static_cast<std::uint64_t>(pool.variants)));
+}
+
+TrainingView SegmentationTask::view_of_one_set(std::uint64_t n) const {
+  const auto count = static_cast<std::uint64_t>(real_.count + synthetic_.count);
+  const std::uint64_t epoch = n / count;
+  const RandomKey key =
+      make_key("segment.order.one_set", config_.seed, 0, epoch);
+  const auto index =
+      static_cast<std::int64_t>(permuted_index(n % count, count, key));
+  const bool synthetic = index >= real_.count;
+  const TrainingPool& pool = synthetic ? synthetic_ : real_;
+  return pool.get(synthetic ? index - real_.count : index,
+                  static_cast<std::int64_t>(
+                      epoch % static_cast<std::uint64_t>(pool.variants)));
 }
 
 Box SegmentationTask::prompt(const TrainingView& view, std::uint64_t n) const {

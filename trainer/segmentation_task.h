@@ -51,6 +51,8 @@ struct SegmentationTaskConfig {
   std::uint64_t seed = 0;
   int max_jitter_px = 19;          // outwards, each side of the true box
   double whole_frame_share = 0.5;  // of views prompted with the whole frame
+  // Real and synthetic images are shuffled as one set, not half of each batch.
+  bool one_set = false;
 };
 
 // Dice plus cross-entropy of one view's logits [..., H, W] against targets of 0
@@ -65,7 +67,8 @@ at::Tensor batch_dice_cross_entropy(const at::Tensor& logits,
 class SegmentationTask : public Task {
  public:
   // `model` must outlive the task; the parameters below are set to require
-  // grad. With synthetic images every second view is one of them. `lora`: for
+  // grad. With synthetic images every second view is one of them, unless
+  // they are one set. `lora`: for
   // kDecoderAndLora, attached to the model's image encoder, else null.
   // DataError when there are no real images and no synthetic ones; ConfigError
   // when the image encoder cannot be trained (LiteMedSAM's).
@@ -84,6 +87,7 @@ class SegmentationTask : public Task {
 
  private:
   TrainingView view(std::uint64_t n) const;
+  TrainingView view_of_one_set(std::uint64_t n) const;
   Box prompt(const TrainingView& view, std::uint64_t n) const;
   at::Tensor embedding(const TrainingView& view) const;
 

@@ -1,6 +1,7 @@
 #include "trainer/segmenter.h"
 
 #include "core/check.h"
+#include "core/error.h"
 #include "core/hash.h"
 #include "data/mask.h"
 #include "models/io/safetensors.h"
@@ -27,7 +28,7 @@ Segmenter Segmenter::load(const std::filesystem::path& weights) {
 
 at::Tensor Segmenter::input(const cv::Mat& image) const {
   const SamConfig& config = model_->config();
-  if (!config.is_vit()) return frame_image(image);
+  if (!config.is_vit()) return frame_image(image, frame_fit_);
   return sam_pixels(image,
                     SamFrame(image.size(), side(config.image_size_px())));
 }
@@ -40,8 +41,17 @@ at::Tensor Segmenter::encode_input(const at::Tensor& input) const {
   return model_->encode(input);
 }
 
+void Segmenter::set_frame_fit(FrameFit fit) {
+  if (fit == FrameFit::kSquash && model_->config().is_vit()) {
+    throw ConfigError(
+        "option segment.frame = squash is for LiteMedSAM; SAM ViT scales the "
+        "longest side (leave the option away)");
+  }
+  frame_fit_ = fit;
+}
+
 SamFrame Segmenter::frame(cv::Size native) const {
-  return SamFrame(native, side(model_->config().mask_size_px()));
+  return SamFrame(native, side(model_->config().mask_size_px()), frame_fit_);
 }
 
 at::Tensor Segmenter::logits(const at::Tensor& embedding,

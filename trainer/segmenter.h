@@ -29,6 +29,11 @@ class Segmenter {
 
   // CV_8UC1 [H, W] -> the encoder's input, fp32 [1, 3, S, S].
   at::Tensor input(const cv::Mat& image) const;
+  // How images and masks stand in the frame, from now on; fit at first.
+  // ConfigError for squash with SAM ViT, whose frame is its own.
+  void set_frame_fit(FrameFit fit);
+  FrameFit frame_fit() const { return frame_fit_; }
+
   // CV_8UC1 [H, W] -> fp32 [1, 256, 64, 64]; on one CPU core some 0.5 s, in
   // ViT-B some 14 s.
   at::Tensor encode(const cv::Mat& image) const;
@@ -61,6 +66,7 @@ class Segmenter {
 
   std::unique_ptr<Sam> model_;
   std::string weights_hash_;
+  FrameFit frame_fit_ = FrameFit::kFit;
   StateDict published_decoder_;
 };
 

@@ -53,9 +53,10 @@ void describe(OptionTable& table, const std::string& prefix,
   add("ema_decay", &config.ema_decay,
       "decay of the weights' moving average, with warm-up; 0 = none");
   add("ema_power", &config.ema_power,
-      "the decay rises as 1 - (1 + s)^-power; 0 = as (1 + s) / (10 + s)");
+      "the decay rises as 1 - (1 + s)^-power; 0 = as (1 + s) / (10 + s)",
+      OptionKind::kAddedResult);
   add("ema_begin", &config.ema_begin,
-      "updates before the moving average begins");
+      "updates before the moving average begins", OptionKind::kAddedResult);
   add("checkpoint_every", &config.checkpoint_every,
       "steps between checkpoints; 0 = only at the end", OptionKind::kSpeed);
 }

@@ -11,7 +11,7 @@ bool Candidate::blind() const {
 bool Candidate::answers(const std::string& prompt) const {
   if (arm == kBlindEllipseArm) return prompt == "gt-box";
   if (arm == kMeanMaskArm) return prompt != "gt-box";
-  return true;
+  return prompt != "detector" || detector.defined();
 }
 
 }  // namespace sono

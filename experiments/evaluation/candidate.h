@@ -1,6 +1,8 @@
 #pragma once
 // What is evaluated: a tuned segmenter, the published one, or a blind baseline.
 
+#include <ATen/ATen.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <opencv2/core.hpp>
@@ -13,6 +15,7 @@ inline constexpr char kZeroShotArm[] = "zero-shot";
 
 struct Candidate {
   std::string arm;
+  std::string train_cohort;  // empty where no real image was seen
   std::optional<std::int64_t> n_real;
   std::optional<std::int64_t> n_synthetic;
   std::optional<std::int64_t> seed;  // of subset, generator and tuning
@@ -24,9 +27,13 @@ struct Candidate {
   // Tuned decoder weights; empty for the published weights and for baselines.
   std::filesystem::path weights;
   cv::Mat mean_mask;  // CV_32FC1, baseline mean-mask only
+  // Box detector trained on the same real images; undefined without.
+  at::Tensor detector;  // see experiments/evaluation/detector.h
+  std::string detector_hash;
 
   bool blind() const;
-  // Baselines answer only the prompts that they are made for.
+  // Baselines answer only the prompts that they are made for; `detector` is
+  // answered by who has one, and by mean-mask, which needs no box.
   bool answers(const std::string& prompt) const;
 };
 

@@ -4,34 +4,35 @@
 #include "core/random.h"
 #include "data/mask.h"
 #include "experiments/evaluation/baselines.h"
+#include "experiments/evaluation/detector.h"
 
 namespace sono {
-namespace {
-
 // Boxes are keyed by image and draw alone, so that every candidate answers the
 // same boxes and differences are paired.
-Box jittered_box(const SamFrame& frame, const Sample& sample, int draw) {
+Box Predictor::jittered_box(const SamFrame& frame, const Sample& sample,
+                            int draw) const {
   Random random(make_key("evaluation.box." + sample.id, 0,
                          static_cast<std::uint64_t>(draw)));
   return jittered(frame.from_native(tight_box(sample.mask)), frame.whole(),
-                  random, kBoxJitterPx);
+                  random, jitter_px_);
 }
 
-Box to_native(const Box& box, const SamFrame& frame) {
-  return {box.x0 / frame.scale, box.y0 / frame.scale, box.x1 / frame.scale,
-          box.y1 / frame.scale};
-}
-
-cv::Mat blind_mask(const Candidate& candidate, const Box& native_box,
-                   const SamFrame& frame) {
-  if (candidate.arm == kBlindEllipseArm) {
-    return blind_ellipse(native_box, kBoxJitterPx / 2.0 / frame.scale,
+// `box` in the frame.
+cv::Mat Predictor::blind_mask(const Candidate& candidate, const Box& box,
+                              const SamFrame& frame) const {
+  if (candidate.arm != kBlindEllipseArm) {
+    return mean_mask_prediction(candidate.mean_mask, frame.native);
+  }
+  const double mean_jitter = jitter_px_ / 2.0;
+  if (frame.scale_x == frame.scale_y) {
+    return blind_ellipse(frame.to_native(box), mean_jitter / frame.scale_x,
                          frame.native);
   }
-  return mean_mask_prediction(candidate.mean_mask, frame.native);
+  // A squashed frame has another jitter along each side of the native grid.
+  const Box shrunk{box.x0 + mean_jitter, box.y0 + mean_jitter,
+                   box.x1 - mean_jitter, box.y1 - mean_jitter};
+  return blind_ellipse(frame.to_native(shrunk), 0, frame.native);
 }
-
-}  // namespace
 
 void Predictor::use_weights(const Candidate& candidate) {
   if (loaded_ == candidate.checkpoint_hash) return;
@@ -46,18 +47,20 @@ void Predictor::use_weights(const Candidate& candidate) {
 PromptedMask Predictor::predict(const Candidate& candidate,
                                 const Sample& sample, const std::string& prompt,
                                 int draw) {
-  const SamFrame frame(sample.image.size());
+  const SamFrame frame = segmenter_.frame(sample.image.size());
   Box box = frame.whole();
   if (prompt == "gt-box") box = jittered_box(frame, sample, draw);
   if (candidate.blind()) {
-    const Box native = to_native(box, frame);
-    return {blind_mask(candidate, native, frame), native};
+    return {blind_mask(candidate, box, frame), frame.to_native(box)};
   }
   use_weights(candidate);
   const at::Tensor embedding = features_.embedding(sample.image);
   if (prompt == "self") box = segmenter_.self_box(embedding, frame.native);
+  if (prompt == "detector") {
+    box = detect_box(candidate.detector, embedding, frame);
+  }
   return {segmenter_.predict(embedding, box, frame.native),
-          to_native(box, frame)};
+          frame.to_native(box)};
 }
 
 }  // namespace sono

@@ -8,10 +8,6 @@
 
 namespace sono {
 
-// Largest outward jitter of a gt-box, px in the segmenter's frame (Wang et al.
-// 2025: randint(0, 20), each side).
-inline constexpr int kBoxJitterPx = 19;
-
 struct PromptedMask {
   cv::Mat mask;  // CV_8UC1 on the native grid, 0 or 255
   Box box;       // the prompt, px on the native grid
@@ -20,20 +16,26 @@ struct PromptedMask {
 // Keeps the decoder weights of the candidate in use. One thread.
 class Predictor {
  public:
-  Predictor(Segmenter& segmenter, FrozenFeatures& features)
-      : segmenter_(segmenter), features_(features) {}
+  // `jitter_px`: largest outward jitter of a side of gt-box, in the frame (19
+  // in Wang et al. 2025: randint(0, 20)).
+  Predictor(Segmenter& segmenter, FrozenFeatures& features, int jitter_px)
+      : segmenter_(segmenter), features_(features), jitter_px_(jitter_px) {}
 
-  // `prompt`: gt-box (needs sample.mask), frame or self; `draw` numbers the
-  // jittered boxes of gt-box. DataError when the candidate's weights cannot be
-  // read.
+  // `prompt`: gt-box (needs sample.mask), frame, self or detector; `draw`
+  // numbers the jittered boxes of gt-box. DataError when the candidate's
+  // weights cannot be read.
   PromptedMask predict(const Candidate& candidate, const Sample& sample,
                        const std::string& prompt, int draw);
 
  private:
   void use_weights(const Candidate& candidate);
+  Box jittered_box(const SamFrame& frame, const Sample& sample, int draw) const;
+  cv::Mat blind_mask(const Candidate& candidate, const Box& box,
+                     const SamFrame& frame) const;
 
   Segmenter& segmenter_;
   FrozenFeatures& features_;
+  int jitter_px_;
   std::string loaded_;  // checkpoint hash of the weights in the segmenter
 };
 

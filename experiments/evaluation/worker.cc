@@ -26,17 +26,27 @@ std::string cell_key(const RunContext& context, const Candidate& candidate,
                      int draw) {
   std::vector<std::string> images;
   for (std::size_t i : entry.test) images.push_back(entry.cohort->info(i).id);
-  const nlohmann::json inputs = {{"version", kEvaluationVersion},
-                                 {"arm", candidate.arm},
-                                 {"n_real", candidate.n_real.value_or(-1)},
-                                 {"seed", candidate.seed.value_or(-1)},
-                                 {"checkpoint", candidate.checkpoint_hash},
-                                 {"cohort", entry.name},
-                                 {"content", entry.content_hash},
-                                 {"images", images},
-                                 {"prompt", prompt},
-                                 {"draw", draw},
-                                 {"machine", context.machine}};
+  nlohmann::json inputs = {{"version", kEvaluationVersion},
+                           {"arm", candidate.arm},
+                           {"n_real", candidate.n_real.value_or(-1)},
+                           {"seed", candidate.seed.value_or(-1)},
+                           {"checkpoint", candidate.checkpoint_hash},
+                           {"cohort", entry.name},
+                           {"content", entry.content_hash},
+                           {"images", images},
+                           {"prompt", prompt},
+                           {"draw", draw},
+                           {"machine", context.machine}};
+  // What came later stands here only where it differs from what was before.
+  const Recipe& recipe = context.recipe;
+  if (recipe.data.train.size() > 1) {
+    inputs["train_cohort"] = candidate.train_cohort;
+  }
+  if (recipe.tune.frame != "fit") inputs["frame"] = recipe.tune.frame;
+  if (prompt == "gt-box" && recipe.experiment.jitter_px != 19) {
+    inputs["jitter_px"] = recipe.experiment.jitter_px;
+  }
+  if (prompt == "detector") inputs["detector"] = candidate.detector_hash;
   return sha256_hex(inputs.dump()).substr(0, 24);
 }
 
@@ -48,6 +58,7 @@ std::vector<EvaluationCell> cells_of(const RunContext& context,
   std::vector<EvaluationCell> cells;
   for (const Candidate& candidate : candidates) {
     for (const StudyCohort& entry : study.cohorts()) {
+      if (entry.test.empty()) continue;
       for (const auto& prompt : config.prompts) {
         if (!candidate.answers(prompt)) continue;
         // Only the jitter of the box varies from draw to draw.
@@ -69,7 +80,7 @@ Case row_of(const RunContext& context, const EvaluationCell& cell) {
   const Candidate& candidate = *cell.candidate;
   Case row;
   row.arm = candidate.arm;
-  if (candidate.n_real) row.train_cohort = context.recipe.data.train;
+  row.train_cohort = candidate.train_cohort;
   row.n_real = candidate.n_real;
   row.n_synthetic = candidate.n_synthetic;
   row.subset_seed = row.train_seed = candidate.seed;
@@ -80,7 +91,8 @@ Case row_of(const RunContext& context, const EvaluationCell& cell) {
   row.train_prompt = candidate.train_prompt;
   row.prompt = cell.prompt;
   row.draw = cell.draw;
-  row.jitter_px = cell.prompt == "gt-box" ? kBoxJitterPx : 0;
+  row.jitter_px =
+      cell.prompt == "gt-box" ? context.recipe.experiment.jitter_px : 0;
   row.cohort = cell.cohort->name;
   return row;
 }
@@ -172,6 +184,15 @@ std::vector<Case> evaluate(const RunContext& context, const Study& study,
   std::vector<Case> rows;
   run_together(context.comm, [&] { rows = fold_cells(context, cells); });
   return rows;
+}
+
+std::size_t missing_cells(const RunContext& context, const Study& study,
+                          const std::vector<Candidate>& candidates,
+                          const std::filesystem::path& dir) {
+  const auto cells = cells_of(context, study, candidates, dir);
+  return static_cast<std::size_t>(std::count_if(
+      cells.begin(), cells.end(),
+      [](const auto& cell) { return !std::filesystem::exists(cell.file); }));
 }
 
 }  // namespace sono

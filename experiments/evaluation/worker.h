@@ -22,4 +22,9 @@ std::vector<Case> evaluate(const RunContext& context, const Study& study,
                            const std::filesystem::path& dir,
                            const std::function<void()>& prepare);
 
+// Cells that `evaluate` would have to score.
+std::size_t missing_cells(const RunContext& context, const Study& study,
+                          const std::vector<Candidate>& candidates,
+                          const std::filesystem::path& dir);
+
 }  // namespace sono

@@ -102,6 +102,56 @@ std::vector<std::string> blind_sentences(const std::vector<Panel>& panels) {
   return sentences;
 }
 
+double dice_of(const json& cell) {
+  const json& metrics = cell["metrics"];
+  return metrics.contains("dice") ? metrics["dice"]["mean"].get<double>() : -1;
+}
+
+// How much of the way from none to the ceiling the arms of a panel come at the
+// endpoint's N; "" without both, or where there is no way to go.
+std::string ceiling_sentence(const Panel& panel, std::int64_t n_real) {
+  const json* none = panel.find("none", n_real);
+  const json* ceiling = nullptr;
+  for (const json& cell : panel.cells) {
+    if (cell["arm"] == "real-100") ceiling = &cell;
+  }
+  if (none == nullptr || ceiling == nullptr) return "";
+  const double start = dice_of(*none), way = dice_of(*ceiling) - start;
+  std::string arms;
+  for (const json& cell : panel.cells) {
+    const std::string arm = cell["arm"];
+    if (cell["n_real"] != n_real || arm == "none" || arm == "real-100" ||
+        is_blind_baseline(arm) || way <= 0) {
+      continue;
+    }
+    arms += (arms.empty() ? "" : ", ") + arm + " " +
+            fixed((dice_of(cell) - start) / way * 100, 0) + " %";
+  }
+  const std::string where = panel.cohort + ", prompt " + panel.prompt +
+                            ", trained on " + panel.train_cohort + ": ";
+  if (way <= 0) {
+    return where + plural(n_real, "real image") + " alone reach " +
+           fixed(start * 100, 1) + " Dice, the ceiling of " +
+           ceiling->at("n_real").dump() + " no more (" +
+           fixed((start + way) * 100, 1) + "): there is no gap to close.";
+  }
+  if (arms.empty()) return "";
+  return where + "of the " + fixed(way * 100, 1) + " Dice points from " +
+         plural(n_real, "real image") + " to " + ceiling->at("n_real").dump() +
+         ", the arms close " + arms + ".";
+}
+
+std::vector<std::string> ceiling_sentences(const std::vector<Panel>& panels,
+                                           const json& endpoint) {
+  std::vector<std::string> sentences;
+  if (!endpoint.contains("n_real")) return sentences;
+  for (const Panel& panel : panels) {
+    if (panel.prompt != endpoint["prompt"]) continue;
+    sentences.push_back(ceiling_sentence(panel, endpoint["n_real"]));
+  }
+  return sentences;
+}
+
 std::string exploratory_sentence(const json& comparisons) {
   if (comparisons.empty()) return "";
   const auto count = [&](const char* verdict) {
@@ -144,7 +194,12 @@ std::string seed_sentence(const json& summary) {
 
 std::vector<std::string> verdict_sentences(const json& summary) {
   std::vector<std::string> sentences{endpoint_sentence(summary["endpoint"])};
-  for (const std::string& sentence : blind_sentences(make_panels(summary))) {
+  const std::vector<Panel> panels = make_panels(summary);
+  for (const std::string& sentence : blind_sentences(panels)) {
+    sentences.push_back(sentence);
+  }
+  for (const std::string& sentence :
+       ceiling_sentences(panels, summary["endpoint"])) {
     sentences.push_back(sentence);
   }
   sentences.push_back(exploratory_sentence(summary["comparisons"]));

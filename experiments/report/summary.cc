@@ -101,6 +101,8 @@ json compare(const Cells& cells, const CellKey& key, const std::string& control,
 bool is_endpoint(const CellKey& key, const SummaryOptions& options) {
   return key.arm == options.endpoint_treatment &&
          key.cohort == options.endpoint_cohort &&
+         (options.endpoint_train_cohort.empty() ||
+          key.train_cohort == options.endpoint_train_cohort) &&
          key.prompt == options.endpoint_prompt &&
          key.n_real == options.endpoint_n_real;
 }

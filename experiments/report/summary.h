@@ -17,9 +17,10 @@ struct SummaryOptions {
   std::string endpoint_treatment = "concat";
   std::string endpoint_control = "us-aug";
   std::string endpoint_cohort = "hc18";
+  std::string endpoint_train_cohort{};  // empty: any
   std::string endpoint_prompt = "frame";
   std::int64_t endpoint_n_real = 5;
-  std::vector<std::string> treatments{"concat", "joint"};
+  std::vector<std::string> treatments{"concat", "joint", "sdedit"};
   std::vector<std::string> controls{"us-aug", "phantom"};
   IntervalOptions interval;
 };

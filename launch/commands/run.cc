@@ -7,6 +7,8 @@
 #include "core/message.h"
 #include "dist/bootstrap.h"
 #include "experiments/pipeline.h"
+#include "experiments/plan/plan_text.h"
+#include "experiments/protocol.h"
 #include "launch/commands/commands.h"
 #include "launch/options/command_line.h"
 
@@ -19,6 +21,7 @@ struct RunArguments {
   SessionOptions session;
   double wall_minutes = 0;
   bool update = false;
+  bool dry_run = false;
 };
 
 // RECIPE without folder and ending: the default name of the run's folder.
@@ -33,6 +36,21 @@ void print_outcome(const RunOutcome& outcome) {
               outcome.stages_skipped);
   std::printf("report: %s\n",
               std::filesystem::absolute(outcome.report).c_str());
+}
+
+// Rank 0 prints; a few seconds, most of them for measuring.
+void print_plan(const Recipe& recipe, const OptionTable& options,
+                const std::filesystem::path& out, Communicator& comm,
+                const StopSignal& stop) {
+  Plan plan = make_plan(recipe);
+  const auto found = find_finished(recipe, options, out, comm, stop);
+  for (PlannedStage& stage : plan.stages) {
+    stage.finished = found.count(stage.name) > 0;
+  }
+  if (comm.rank() != 0) return;
+  const UnitCosts costs = measure_costs(recipe, plan);
+  std::fputs(plan_text({recipe, plan, costs, comm.world_size(), out}).c_str(),
+             stdout);
 }
 
 }  // namespace
@@ -56,9 +74,15 @@ int run_command(const Arguments& args) {
             "save and exit with 75 after so long; 0: never");
   line.flag("update", &arguments.update, "",
             "take a folder made by another config and redo what changed");
+  line.flag("dry-run", &arguments.dry_run, "",
+            "print the plan with its cost, do nothing");
   describe(line.config(), recipe);
   if (!line.parse(args)) return 0;
   line.load_config(arguments.recipe_file);
+  // A protocol's options come first, so that those given win.
+  if (apply_protocol(recipe.experiment.protocol, line.config())) {
+    line.load_config(arguments.recipe_file);
+  }
   recipe.validate();
   check_range("--wall-minutes", arguments.wall_minutes, 0, 1e7);
   const std::filesystem::path out = arguments.out.empty()
@@ -72,6 +96,10 @@ int run_command(const Arguments& args) {
   configure_log(session->rank());
   const StopSignal stop(arguments.wall_minutes * 60);
   session->run([&](Communicator& comm) {
+    if (arguments.dry_run) {
+      print_plan(recipe, line.config(), out, comm, stop);
+      return;
+    }
     const RunOutcome outcome =
         run_recipe(recipe, line.config(), out, arguments.update, comm, stop);
     if (comm.rank() == 0) print_outcome(outcome);

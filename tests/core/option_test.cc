@@ -112,6 +112,26 @@ TEST(OptionTable, OnlyResultOptionsOfTheSectionsAreHashed) {
   EXPECT_FALSE(model.contains("train.steps"));
 }
 
+TEST(OptionTable, AnAddedResultIsHashedOnlyWhenItIsNotTheDefault) {
+  Config config;
+  OptionTable table = describe(config);
+  int epochs = 0;
+  table.add("train.epochs", &epochs, OptionKind::kAddedResult, "epochs");
+  EXPECT_FALSE(table.results().contains("train.epochs"));
+  table.set("train.epochs", "3");
+  EXPECT_EQ(table.results().at("train.epochs"), "3");
+  EXPECT_NE(table.help().find("train.epochs = 0  (result)"), std::string::npos);
+}
+
+TEST(OptionTable, AFamilyWithASectionOfItsOwnIsSaved) {
+  OptionTable table;
+  std::map<std::string, std::string> lists;
+  table.add_family("train_list", &lists, OptionKind::kPlace, "lists");
+  EXPECT_EQ(table.ini(), "");
+  table.set("train_list.hc18", "names.txt");
+  EXPECT_EQ(table.ini(), "[train_list]\nhc18 = names.txt\n");
+}
+
 TEST(OptionTable, HelpSaysMeaningKindAndDefault) {
   Config config;
   const std::string help = describe(config).help();

@@ -60,5 +60,22 @@ TEST(SamFrame, JitterOnlyGrowsTheBoxInsideTheImage) {
   EXPECT_TRUE(moved) << "19 px never drawn in 200";
 }
 
+TEST(SamFrame, SquashingBringsBothSidesToTheFrame) {
+  const SamFrame frame(cv::Size(800, 540), FrameFit::kSquash);
+  EXPECT_EQ(frame.size, cv::Size(256, 256));
+  const Box box = frame.from_native({0, 0, 800, 540});
+  EXPECT_DOUBLE_EQ(box.x1, 256);
+  EXPECT_DOUBLE_EQ(box.y1, 256);
+  const Box back = frame.to_native(frame.from_native({30, 50, 400, 333}));
+  EXPECT_NEAR(back.x0, 30, 1e-9);
+  EXPECT_NEAR(back.y1, 333, 1e-9);
+  // Pixels are divided by 255, not stretched between minimum and maximum.
+  const cv::Mat grey(540, 800, CV_8UC1, cv::Scalar(51));
+  const at::Tensor image = frame_image(grey, FrameFit::kSquash);
+  EXPECT_NEAR(image.min().item<double>(), 0.2, 1e-6);
+  EXPECT_NEAR(image.max().item<double>(), 0.2, 1e-6);
+  EXPECT_EQ(frame_image(grey).max().item<double>(), 0);
+}
+
 }  // namespace
 }  // namespace sono

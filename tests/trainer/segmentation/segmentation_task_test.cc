@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "core/error.h"
@@ -80,6 +81,21 @@ TEST_F(SegmentationTaskTest, TakesHalfOfTheViewsFromTheSyntheticImages) {
   const std::set<std::pair<std::int64_t, std::int64_t>> seen(
       real_.asked.begin(), real_.asked.end());
   EXPECT_EQ(seen.size(), 6u);
+}
+
+TEST_F(SegmentationTaskTest, OneSetTakesEveryImageOnceAnEpoch) {
+  SegmentationTaskConfig config{.batch_size = 6};
+  config.one_set = true;
+  SegmentationTask task(model_, real_.pool(2, 2), synthetic_.pool(4, 1),
+                        config);
+  for (int step = 0; step < 2; ++step) (void)task.loss(step, 0, 6);
+  // Two images of six, whatever the number of synthetic ones: not a half.
+  using Asked = std::vector<std::pair<std::int64_t, std::int64_t>>;
+  std::sort(real_.asked.begin(), real_.asked.end());
+  EXPECT_EQ(real_.asked, (Asked{{0, 0}, {0, 1}, {1, 0}, {1, 1}}));
+  EXPECT_EQ(synthetic_.asked.size(), 8u);
+  EXPECT_EQ(std::set(synthetic_.asked.begin(), synthetic_.asked.end()).size(),
+            4u);
 }
 
 TEST_F(SegmentationTaskTest, LossIsTheSumOfItsParts) {

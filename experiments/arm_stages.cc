@@ -1,0 +1,113 @@
+#include "experiments/arm_stages.h"
+
+#include <optional>
+
+#include "experiments/diffusion_examples.h"
+#include "experiments/diffusion_stages.h"
+#include "experiments/latent_stages.h"
+#include "experiments/synthetic_dataset.h"
+
+namespace sono {
+
+namespace {
+
+Datasets make_latent_datasets(const RunContext& context, const Study& study,
+                              const std::vector<ArmRun>& runs) {
+  const Recipe& recipe = context.recipe;
+  Datasets datasets;
+  std::optional<LatentModel> model;
+  for (const ArmRun& run : runs) {
+    const ArmRun generator = generator_run(recipe, run);
+    if (!is_diffusion_arm(run.arm) || datasets.count(generator.label())) {
+      continue;
+    }
+    if (!model) model.emplace(context);
+    const auto groups =
+        latent_groups(recipe, study.cohort(run.cohort), generator);
+    std::vector<StageResult> adapted;
+    for (const LatentGroup& group : groups) {
+      adapted.push_back(adapt_latent(context, study, generator, group, *model));
+    }
+    datasets[generator.label()] =
+        generate_latent(context, generator, groups, adapted, *model);
+  }
+  return datasets;
+}
+
+}  // namespace
+
+Datasets make_datasets(const RunContext& context, const Study& study,
+                       const std::vector<ArmRun>& runs) {
+  if (context.recipe.latent()) {
+    return make_latent_datasets(context, study, runs);
+  }
+  std::map<std::string, StageResult> pretrained;
+  Datasets datasets;
+  for (const ArmRun& run : runs) {
+    if (!is_diffusion_arm(run.arm)) continue;
+    const ArmRun generator = generator_run(context.recipe, run);
+    if (datasets.count(generator.label())) continue;
+    const std::string mode = generator_mode(run.arm);
+    if (!pretrained.count(mode)) {
+      pretrained[mode] = pretrain_generator(context, mode);
+    }
+    const StageResult adapted =
+        adapt_generator(context, study, generator, pretrained.at(mode));
+    datasets[generator.label()] =
+        generate_dataset(context, study, generator, adapted);
+  }
+  return datasets;
+}
+
+namespace {
+
+cv::Size native_size(const Study& study, const ArmRun& run) {
+  const auto first = study.subset(run).at(0);
+  return study.training(run).load(first).image.size();
+}
+
+}  // namespace
+
+ArmImages arm_images(const RunContext& context, const Study& study,
+                     const ArmRun& run, const Datasets& datasets) {
+  const Recipe& recipe = context.recipe;
+  const ExperimentConfig& config = recipe.experiment;
+  if (run.arm == "phantom") {
+    return ArmImages(study, recipe, run,
+                     static_cast<std::size_t>(config.synthetic_count),
+                     [&config, set = kArmPhantoms + run.seed](std::size_t i) {
+                       return phantom_sample(config, set, i);
+                     });
+  }
+  if (run.arm == kResolutionArm) {
+    const CoarseHeads heads(study, recipe, run);
+    return ArmImages(study, recipe, run, heads.size(),
+                     [heads](std::size_t i) { return heads.read(i); });
+  }
+  if (!is_diffusion_arm(run.arm)) {
+    return ArmImages(study, recipe, run, 0, nullptr);
+  }
+  const std::string label = generator_run(recipe, run).label();
+  // A published model's pairs are about as large as real ones, and square.
+  auto pairs = std::make_shared<SyntheticPairs>(
+      datasets.at(label).dir / "dataset",
+      recipe.latent() ? cv::Size() : native_size(study, run));
+  return ArmImages(study, recipe, run, pairs->size(),
+                   [pairs](std::size_t i) { return pairs->read(i); });
+}
+
+nlohmann::json synthetic_inputs(const RunContext& context, const Study& study,
+                                const ArmRun& run, const Datasets& datasets) {
+  const Recipe& recipe = context.recipe;
+  if (run.arm == "phantom") return phantom_inputs(recipe.experiment);
+  if (run.arm == kResolutionArm) {
+    return {{"real", study.subset_inputs(ceiling_run(recipe, run))},
+            {"width", recipe.diffusion.image_width},
+            {"height", recipe.diffusion.image_height}};
+  }
+  if (!is_diffusion_arm(run.arm)) return nullptr;
+  return datasets.at(generator_run(recipe, run).label())
+      .outputs.at("dataset_hash");
+}
+
+}  // namespace sono

@@ -1,0 +1,51 @@
+#pragma once
+// The stages that make synthetic pairs with a published Stable Diffusion model:
+// a LoRA for each group of a run's images (Wang et al. 2025), then samples of
+// it, whose outline the quality gate judges in place of a human's correction.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "experiments/latent_groups.h"
+#include "experiments/run_context.h"
+#include "models/diffusion/scheduler_file.h"
+#include "models/io/pretrained.h"
+
+namespace sono {
+
+// The published model of a run and the content hashes of its parts. All ranks
+// must make it; rank 0 reads the files for the hashes.
+class LatentModel {
+ public:
+  // stable_diffusion.folder; ConfigError when it is no such model.
+  explicit LatentModel(const RunContext& context);
+
+  const Pretrained& files() const { return *files_; }
+  const SchedulerFile& scheduler() const { return scheduler_; }
+  // By part: unet, vae, text_encoder, tokenizer, scheduler.
+  const std::map<std::string, std::string>& hashes() const { return hashes_; }
+
+ private:
+  std::unique_ptr<Pretrained> files_;
+  SchedulerFile scheduler_;
+  std::map<std::string, std::string> hashes_;
+};
+
+// Trains the LoRA of one group on cached latents and texts. Outputs: "weights"
+// (diffusers' LoRA file in the stage's folder), "sha256", "steps", "loss". All
+// ranks must call, as the next.
+StageResult adapt_latent(const RunContext& context, const Study& study,
+                         const ArmRun& run, const LatentGroup& group,
+                         const LatentModel& model);
+
+// experiment.synthetic_count pairs, or images where the arm has no outline,
+// each group's share by its own LoRA; outputs as of make_dataset. `adapted` is
+// parallel to `groups`.
+StageResult generate_latent(const RunContext& context, const ArmRun& run,
+                            const std::vector<LatentGroup>& groups,
+                            const std::vector<StageResult>& adapted,
+                            const LatentModel& model);
+
+}  // namespace sono

@@ -1,0 +1,223 @@
+#include "experiments/plan/costs.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <memory>
+
+#include "core/error.h"
+#include "experiments/diffusion_examples.h"
+#include "experiments/metrics/score.h"
+#include "experiments/segmentation_stages.h"
+#include "trainer/diffusion_task.h"
+#include "trainer/generate.h"
+#include "trainer/segmentation_task.h"
+
+namespace sono {
+namespace {
+
+bool has(const Plan& plan, Work work) {
+  return std::any_of(plan.stages.begin(), plan.stages.end(),
+                     [&](const PlannedStage& s) { return s.work == work; });
+}
+
+double seconds_of(const std::function<void()>& work) {
+  work();  // allocations and first touches do not count
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+      .count();
+}
+
+// The largest lane of a batch.
+std::int64_t lane_size(const TrainConfig& config) {
+  return (config.batch_size + config.lanes - 1) / config.lanes;
+}
+
+double diffusion_lane(DiffusionModel& model, DiffusionExamples examples,
+                      const TrainConfig& config,
+                      const DiffusionAugmentConfig& augmentation) {
+  DiffusionTaskConfig task_config;
+  task_config.batch_size = config.batch_size;
+  task_config.augmentation = augmentation;
+  DiffusionTask task(model, std::move(examples), task_config);
+  return seconds_of([&] { task.loss(0, 0, lane_size(config)).backward(); });
+}
+
+void measure_generator(const Recipe& recipe, UnitCosts& costs) {
+  constexpr std::int64_t kBatch = 8;  // of generate_pairs
+  DiffusionConfig config = recipe.diffusion;
+  config.mode = "concat";
+  config.sampler.num_steps =
+      std::min<std::int64_t>(config.sampler.num_steps, 2);
+  DiffusionModel model(config);
+  model.unet().initialize(0);
+  costs.pretrain_lane = diffusion_lane(model, phantom_examples(recipe),
+                                       recipe.pretrain, recipe.augment);
+  const DiffusionExamples phantoms = phantom_examples(recipe);
+  Random unused(make_key("plan", 0));
+  const DiffusionExample drawn = phantoms.get(0, unused);
+  costs.adapt_lane = diffusion_lane(
+      model, {recipe.adapt.batch_size, [&](auto, auto&) { return drawn; }},
+      recipe.adapt, recipe.augment);
+  model.unet().requires_grad(false);
+  GeneratorConditions conditions;
+  conditions.start = [&](std::int64_t) { return drawn; };
+  conditions.start_strength = 1;
+  const double call = seconds_of([&] {
+    generate_pairs(model, conditions, {.count = kBatch, .batch_size = kBatch});
+  });
+  costs.generate_image = call / static_cast<double>(kBatch) *
+                         recipe.diffusion.sampler.num_steps /
+                         config.sampler.num_steps;
+}
+
+// Operations (two a multiply-add) of Stable Diffusion 1.5 at 512 px: one call
+// of the UNet 0.339 TMAC, the decoder 1.24 (Kim et al. 2023, BK-SDM, table 1).
+constexpr double kUNetOperations = 2 * 0.339e12;
+constexpr double kDecoderOperations = 2 * 1.24e12;
+// Backward through frozen layers costs what forward does; the LoRA little.
+constexpr double kTrainingCalls = 2.1;
+
+// Of a 3x3 convolution of 320 channels on 64 x 64 px.
+double operations_per_second() {
+  const at::NoGradGuard no_grad;
+  const at::Tensor x = at::ones({1, 320, 64, 64});
+  const at::Tensor weight = at::ones({320, 320, 3, 3});
+  const double seconds = seconds_of([&] { at::conv2d(x, weight, {}, 1, 1); });
+  return 2.0 * 9 * 320 * 320 * 64 * 64 / seconds;
+}
+
+void count_latent(const Recipe& recipe, UnitCosts& costs) {
+  const StableDiffusionConfig& config = recipe.stable_diffusion;
+  const double speed = operations_per_second();
+  const double area = config.resolution * config.resolution / (512.0 * 512.0);
+  const double calls =
+      config.sampling_steps * (config.guidance_scale > 1 ? 2.0 : 1.0);
+  costs.generate_image =
+      area * (calls * kUNetOperations + kDecoderOperations) / speed;
+  costs.adapt_lane = area * kTrainingCalls * kUNetOperations / speed *
+                     static_cast<double>(lane_size(recipe.adapt));
+}
+
+void measure_segmenter(const Recipe& recipe, UnitCosts& costs) {
+  Segmenter segmenter = Segmenter::load(find_weights(recipe.place));
+  segmenter.set_frame_fit(frame_fit(recipe.tune.frame));
+  const Sample sample = phantom_sample(recipe.experiment, kArmPhantoms, 0);
+  at::Tensor embedding;
+  costs.encode =
+      seconds_of([&] { embedding = segmenter.encode(sample.image); });
+  const SamFrame frame = segmenter.frame(sample.image.size());
+  costs.predict = seconds_of([&] {
+    Case row;
+    score_case(segmenter.predict(embedding, frame.whole(), frame.native),
+               sample.mask, row);
+  });
+  const TrainingView view{embedding,
+                          frame_target(sample.mask, frame.side_px,
+                                       segmenter.frame_fit()),
+                          frame.whole(), frame.whole()};
+  TrainingPool pool;
+  pool.count = 1;
+  pool.get = [&](auto, auto) { return view; };
+  SegmentationTaskConfig config;
+  config.batch_size = recipe.segment.batch_size;
+  SegmentationTask task(segmenter.model(), pool, {}, config);
+  costs.tune_lane = seconds_of(
+      [&] { task.loss(0, 0, lane_size(recipe.segment)).backward(); });
+}
+
+// Lanes that the busiest rank computes.
+double turns(const TrainConfig& config, int ranks) {
+  return static_cast<double>((config.lanes + ranks - 1) / ranks);
+}
+
+std::int64_t bytes_of(const NamedTensors& parameters) {
+  std::int64_t bytes = 0;
+  for (const auto& [name, tensor] : parameters) {
+    bytes += static_cast<std::int64_t>(tensor.nbytes());
+  }
+  return bytes;
+}
+
+}  // namespace
+
+UnitCosts measure_costs(const Recipe& recipe, const Plan& plan) {
+  at::set_num_threads(1);  // as in a run
+  UnitCosts costs;
+  if (has(plan, Work::kPhantoms)) {
+    costs.phantom =
+        seconds_of([&] { phantom_sample(recipe.experiment, kArmPhantoms, 0); });
+  }
+  if (recipe.latent()) {
+    if (has(plan, Work::kAdapt)) count_latent(recipe, costs);
+  } else if (has(plan, Work::kPretrain)) {
+    measure_generator(recipe, costs);
+  }
+  if (!has(plan, Work::kTune)) return costs;
+  try {
+    measure_segmenter(recipe, costs);
+  } catch (const Error&) {  // the plan names the missing weights
+  }
+  return costs;
+}
+
+double stage_seconds(const Recipe& recipe, const PlannedStage& stage,
+                     const UnitCosts& costs, int ranks) {
+  const auto items = static_cast<double>(stage.items);
+  const double encoding =
+      static_cast<double>(stage.encoded) * costs.encode / ranks;
+  switch (stage.work) {
+    case Work::kPhantoms:
+      return items * costs.phantom / ranks;
+    case Work::kPretrain:
+      return items * costs.pretrain_lane * turns(recipe.pretrain, ranks);
+    case Work::kAdapt:
+      return items * costs.adapt_lane * turns(recipe.adapt, ranks);
+    case Work::kGenerate:
+      return items * costs.generate_image / ranks;
+    case Work::kTune:
+      return encoding + items * costs.tune_lane * turns(recipe.segment, ranks);
+    case Work::kDetector:
+      return items * costs.encode / ranks;
+    case Work::kEvaluate:
+      return encoding + items * costs.predict / ranks;
+    case Work::kCheck:
+    case Work::kReport:
+      return 0;  // seconds
+  }
+  return 0;
+}
+
+DiskUse disk_use(const Recipe& recipe, const Plan& plan) {
+  constexpr std::int64_t kEmbedding = 256 * 64 * 64 * 4;
+  // A finished training keeps one checkpoint: weights, both moments, average.
+  constexpr std::int64_t kCopies = 4;
+  DiskUse use;
+  std::int64_t generator = 0;
+  if (uses_diffusion(recipe.experiment) && !recipe.latent()) {
+    DiffusionModel model(recipe.diffusion);
+    generator = bytes_of(model.unet().named_parameters());
+  }
+  constexpr std::int64_t kDecoder = 16 * 1000 * 1000;  // LiteMedSAM's
+  for (const PlannedStage& stage : plan.stages) {
+    use.embeddings += stage.encoded * kEmbedding;
+    if (stage.work == Work::kPretrain || stage.work == Work::kAdapt) {
+      use.checkpoints += kCopies * generator;
+    }
+    if (stage.work == Work::kTune) use.checkpoints += kCopies * kDecoder;
+    if (stage.work == Work::kGenerate) {
+      const std::int64_t side = recipe.stable_diffusion.resolution;
+      const std::int64_t pixels =
+          recipe.latent() ? side * side
+                          : std::int64_t{recipe.diffusion.image_width} *
+                                recipe.diffusion.image_height;
+      use.shards += stage.items * 2 * pixels;
+    }
+  }
+  return use;
+}
+
+}  // namespace sono
