@@ -31,7 +31,16 @@ namespace fs = std::filesystem;
 namespace sono {
 namespace {
 
-// What the result depends on beside the options: one text for all of it.
+// The caption of every image; DataError for one that has none.
+nlohmann::json captions_of(const Cohort& cohort, const LoraRecipe& recipe) {
+  nlohmann::json captions;
+  for (std::size_t i = 0; i < cohort.size(); ++i) {
+    captions.push_back(caption_of(cohort.entry(i), recipe.images.caption));
+  }
+  return captions;
+}
+
+// Of all that the result depends on.
 std::string hash_of_inputs(Communicator& comm, const LoraRecipe& recipe,
                            const OptionTable& options, const Cohort& cohort) {
   std::string hash;
@@ -42,11 +51,8 @@ std::string hash_of_inputs(Communicator& comm, const LoraRecipe& recipe,
     };
     nlohmann::json inputs = {{"options", options.results()},
                              {"data", cohort.content_hash()},
+                             {"captions", captions_of(cohort, recipe)},
                              {"machine", machine_kind()}};
-    for (std::size_t i = 0; i < cohort.size(); ++i) {
-      inputs["captions"].push_back(
-          caption_of(cohort.entry(i), recipe.images.caption));
-    }
     for (const char* part :
          {"unet", "vae", "text_encoder", "tokenizer", "scheduler"}) {
       inputs["model"][part] = hash_of_part(recipe.model, part, tick);
@@ -166,6 +172,12 @@ LatentTaskConfig task_config(const LoraRecipe& recipe,
   return config;
 }
 
+TrainConfig train_config(const LoraRecipe& recipe) {
+  TrainConfig config = recipe.train;
+  config.dist = recipe.dist;
+  return config;
+}
+
 LatentDrawConfig draw_config(const LoraRecipe& recipe,
                              const LatentTaskConfig& task,
                              double scaling_factor) {
@@ -239,31 +251,33 @@ std::vector<fs::path> write_files(Communicator& comm, const LoraRecipe& recipe,
 }  // namespace
 
 LoraOutcome train_lora(const LoraRecipe& recipe, const OptionTable& options,
-                       const fs::path& out, Communicator& comm,
+                       const fs::path& out, bool update, Communicator& comm,
                        const StopSignal& stop) {
   at::set_num_threads(1);  // equal bits on any number of ranks
   recipe.validate();
-  open_run_folder(out, options, /*update=*/false, comm);
-  JsonLines log(comm.rank() == 0 ? out / "log.jsonl" : "");
+  // What can be refused is, before the folder is marked as of this config.
   const Cohort cohort = open_cohort("data", recipe.data, recipe.annotations);
+  captions_of(cohort, recipe);
   const auto model = open_pretrained(recipe.model);
   const LatentTaskConfig config =
       task_config(recipe, noise_process(*model, recipe.model));
-  const std::string inputs = hash_of_inputs(comm, recipe, options, cohort);
+  UNet unet(read_unet_config(model->config(ModelPart::kUNet)));
+  const auto targets = choose_targets(unet, recipe.lora, "unet", "lora");
 
+  open_run_folder(out, options, update, comm);
+  JsonLines log(comm.rank() == 0 ? out / "log.jsonl" : "");
+  const std::string inputs = hash_of_inputs(comm, recipe, options, cohort);
   PackCacheConfig cache_config;
   cache_config.max_mib = static_cast<std::int64_t>(recipe.cache_gb * 1024);
   PackCache cache(recipe.cache.empty() ? out / "cache" : fs::path(recipe.cache),
                   cache_config);
   const Prepared prepared = prepare(comm, recipe, *model, cohort, cache, stop);
 
-  UNet unet(read_unet_config(model->config(ModelPart::kUNet)));
   model->load(ModelPart::kUNet, unet);
-  LoraSet lora(unet, choose_targets(unet, recipe.lora, "unet", "lora"),
-               recipe.lora.init);
+  LoraSet lora(unet, targets, recipe.lora.init);
   lora.initialize(recipe.train.seed);
-  prepare_frozen(unet, recipe.frozen_mb << 20);
   lora.set_dropout(recipe.lora.dropout, recipe.train.seed);
+  prepare_frozen(unet, recipe.frozen_mb << 20);
   LatentDraws draws(prepared.train,
                     draw_config(recipe, config, prepared.scaling_factor));
   LatentTask task(
@@ -272,10 +286,9 @@ LoraOutcome train_lora(const LoraRecipe& recipe, const OptionTable& options,
   task.on_step = [&](std::int64_t done) {
     if (done % recipe.validation.every == 0) validation.run(task, done);
   };
-  TrainConfig train_config = recipe.train;
-  train_config.dist = recipe.dist;
-  const TrainResult result = train(comm, task, train_config, inputs,
-                                   out / "checkpoints", stop, &log, "lora");
+  const TrainResult result =
+      train(comm, task, train_config(recipe), inputs,
+            out / "checkpoints" / inputs.substr(0, 12), stop, &log, "lora");
   validation.run(task, recipe.train.steps);
   LoraOutcome outcome;
   outcome.files = write_files(comm, recipe, result, lora, out);

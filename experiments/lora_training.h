@@ -19,11 +19,12 @@ struct LoraOutcome {
 };
 
 // Everything below `out`: config.ini, run.json, log.jsonl, cache/,
-// checkpoints/ and at the end lora/DIALECT/. The same bytes on any number of
-// ranks, after any stop; run again to go on. `options` is bound to `recipe`.
-// All ranks must call.
+// checkpoints/HASH/, named by all that decides the result, and at the end
+// lora/DIALECT/. The same bytes on any number of ranks, after any stop; run
+// again to go on. `update` takes a folder made by another config, else a
+// ConfigError. `options` is bound to `recipe`. All ranks must call.
 LoraOutcome train_lora(const LoraRecipe& recipe, const OptionTable& options,
-                       const std::filesystem::path& out, Communicator& comm,
-                       const StopSignal& stop);
+                       const std::filesystem::path& out, bool update,
+                       Communicator& comm, const StopSignal& stop);
 
 }  // namespace sono

@@ -17,6 +17,7 @@ struct TrainArguments {
   std::string what, config_file, out;
   SessionOptions session;
   double wall_minutes = 0;
+  bool update = false;
 };
 
 void print_outcome(const LoraOutcome& outcome) {
@@ -49,6 +50,8 @@ int train_command(const Arguments& args) {
             "threads as ranks, when not under mpirun or srun");
   line.flag("wall-minutes", &arguments.wall_minutes, "M",
             "save and exit with 75 after so long; 0: never");
+  line.flag("update", &arguments.update, "",
+            "take a folder made by another config and train anew");
   describe(line.config(), recipe);
   if (!line.parse(args)) return 0;
   if (arguments.what != "diffusion") {
@@ -65,8 +68,8 @@ int train_command(const Arguments& args) {
   configure_log(session->rank());
   const StopSignal stop(arguments.wall_minutes * 60);
   session->run([&](Communicator& comm) {
-    const LoraOutcome outcome =
-        train_lora(recipe, line.config(), arguments.out, comm, stop);
+    const LoraOutcome outcome = train_lora(recipe, line.config(), arguments.out,
+                                           arguments.update, comm, stop);
     if (comm.rank() == 0) print_outcome(outcome);
   });
   return 0;

@@ -17,11 +17,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kDiffusersFile = "pytorch_lora_weights.safetensors";
-constexpr const char* kKohyaFile = "lora.safetensors";
-constexpr const char* kPeftFile = "adapter_model.safetensors";
-constexpr const char* kPeftConfig = "adapter_config.json";
-constexpr const char* kMetadata = "lora_adapter_metadata";
 constexpr const char* kPeftPrefix = "base_model.model.";
 
 std::string listed(const std::vector<std::string>& lines) {
@@ -32,11 +27,12 @@ std::string listed(const std::vector<std::string>& lines) {
 
 fs::path weights_path(const fs::path& path) {
   if (!fs::is_directory(path)) return path;
-  for (const char* name : {kPeftFile, kDiffusersFile, kKohyaFile}) {
+  for (const char* name : {kPeftLoraFile, kDiffusersLoraFile, kKohyaLoraFile}) {
     if (fs::exists(path / name)) return path / name;
   }
-  throw DataError(path.string() + ": holds no " + kDiffusersFile + ", " +
-                  kPeftFile + " or " + kKohyaFile + "; give the file itself");
+  throw DataError(path.string() + ": holds no " + kDiffusersLoraFile + ", " +
+                  kPeftLoraFile + " or " + kKohyaLoraFile +
+                  "; give the file itself");
 }
 
 json parse_json(const std::string& text, const std::string& source) {
@@ -99,9 +95,9 @@ using Configs = std::map<std::string, AdapterConfig>;
 Configs configs_of_header(const fs::path& path) {
   Configs configs;
   const auto metadata = read_header(path).metadata;
-  const auto found = metadata.find(kMetadata);
+  const auto found = metadata.find(kLoraMetadata);
   if (found == metadata.end()) return configs;
-  const std::string source = path.string() + ": header entry " + kMetadata;
+  const std::string source = path.string() + ": header entry " + kLoraMetadata;
   const json fields = parse_json(found->second, source);
   std::map<std::string, json> by_model;
   for (const auto& [key, value] : fields.items()) {
@@ -118,7 +114,7 @@ Configs configs_of_header(const fs::path& path) {
 }
 
 Configs configs_of_folder(const fs::path& weights) {
-  const fs::path path = weights.parent_path() / kPeftConfig;
+  const fs::path path = weights.parent_path() / kPeftConfigFile;
   if (!fs::exists(path)) {
     throw DataError(path.string() + ": is missing; without it the scale of " +
                     weights.string() + " is unknown");
@@ -193,59 +189,6 @@ std::unique_ptr<LoraSet> attach_to(
   return lora;
 }
 
-StateDict named_state(LoraDialect dialect, const std::string& model,
-                      const LoraSet& lora) {
-  const bool kohya = dialect == LoraDialect::kKohya;
-  const StateDict own = lora.state();
-  const double alpha = usual_alpha(lora);
-  StateDict named;
-  for (const LoraTarget& target : lora.targets()) {
-    const std::string name = lora_name(dialect, model, target.path);
-    named[name + (kohya ? ".lora_down.weight" : ".lora_A.weight")] =
-        own.at(target.path + ".lora_A.weight").detach();
-    const at::Tensor up = own.at(target.path + ".lora_B.weight").detach();
-    if (!kohya) {
-      named[name + ".lora_B.weight"] = up;
-      continue;
-    }
-    // There the scale is always alpha / rank. Diffusers misreads files with
-    // more than one alpha, so a layer with another has the difference in `up`.
-    const double own_alpha = target.scale() * static_cast<double>(target.rank);
-    named[name + ".lora_up.weight"] =
-        own_alpha == alpha ? up : up * (own_alpha / alpha);
-    named[name + ".alpha"] = at::scalar_tensor(alpha, at::kFloat);
-  }
-  return named;
-}
-
-void save_peft(const fs::path& folder, const std::string& model,
-               const LoraSet& lora) {
-  make_directories(folder);
-  save_safetensors(folder / kPeftFile,
-                   named_state(LoraDialect::kPeft, model, lora),
-                   {{"format", "pt"}});
-  write_file_atomic(folder / kPeftConfig,
-                    adapter_config(lora, model).dump(2) + "\n");
-}
-
-std::map<std::string, std::string> diffusers_metadata(const NamedLoras& loras) {
-  json fields = json::object();
-  for (const auto& [model, lora] : loras) {
-    const json own = adapter_config(*lora, model);
-    for (const auto& [field, value] : own.items()) {
-      fields[model + "." + field] = value;
-    }
-  }
-  return {{"format", "pt"}, {kMetadata, fields.dump(2)}};
-}
-
-std::map<std::string, std::string> kohya_metadata(const NamedLoras& loras) {
-  const LoraSet& first = *loras.front().second;
-  return {{"ss_network_module", "networks.lora"},
-          {"ss_network_dim", std::to_string(first.targets().front().rank)},
-          {"ss_network_alpha", json(usual_alpha(first)).dump()}};
-}
-
 }  // namespace
 
 double LoraEntry::scale() const {
@@ -302,27 +245,6 @@ OwnedLoras attach_lora(const LoraFile& file, const NamedModels& models) {
     loras.emplace_back(name, attach_to(*model, found.at(name), file.source));
   }
   return loras;
-}
-
-void save_lora(LoraDialect dialect, const fs::path& folder,
-               const NamedLoras& loras) {
-  SONO_CHECK(!loras.empty(), "no LoRA to save");
-  make_directories(folder);
-  if (dialect == LoraDialect::kPeft) {
-    for (const auto& [model, lora] : loras) {
-      save_peft(model == "unet" ? folder : folder / model, model, *lora);
-    }
-    return;
-  }
-  StateDict all;
-  for (const auto& [model, lora] : loras) {
-    all.merge(named_state(dialect, model, *lora));
-  }
-  if (dialect == LoraDialect::kKohya) {
-    save_safetensors(folder / kKohyaFile, all, kohya_metadata(loras));
-  } else {
-    save_safetensors(folder / kDiffusersFile, all, diffusers_metadata(loras));
-  }
 }
 
 }  // namespace sono

@@ -17,6 +17,13 @@
 
 namespace sono {
 
+inline constexpr char kDiffusersLoraFile[] = "pytorch_lora_weights.safetensors";
+inline constexpr char kKohyaLoraFile[] = "lora.safetensors";
+inline constexpr char kPeftLoraFile[] = "adapter_model.safetensors";
+inline constexpr char kPeftConfigFile[] = "adapter_config.json";
+// The header entry of diffusers' files that holds peft's config.
+inline constexpr char kLoraMetadata[] = "lora_adapter_metadata";
+
 // One layer of a file.
 struct LoraEntry {
   std::string name;  // as the file spells it

@@ -87,18 +87,20 @@ TEST_F(TrainCommand, SameFilesOnAnyNumberOfRanks) {
   expect_result("inspect " + in("one/lora/kohya/lora.safetensors"), 0,
                 {"LoRA as kohya writes it", "lora_unet_mid_block"});
   expect_result(command("one"), 0, {"5 steps"});  // finished: only written
-  expect_result(command("one") + " --set lora.rank=3", 2,
-                {"lora.rank: 2 -> 3"});
+  const std::string other = command("one") + " --set lora.rank=3";
+  expect_result(other, 2, {"lora.rank: 2 -> 3", "add --update"});
+  expect_result(other + " --update", 0, {"5 steps"});
+  EXPECT_FALSE(files_of("one") == files_of("three"));
 }
 
 TEST_F(TrainCommand, AStoppedTrainingGoesOn) {
   const auto stopped = signal_program(
-      command("stopped") + " --set train.steps=400", "step  loss", SIGUSR1);
+      command("stopped") + " --set train.steps=150", "step  loss", SIGUSR1);
   expect_result(stopped, 75, {"run the same command again"});
-  expect_result(command("stopped") + " --set train.steps=400 --local-ranks 3",
-                0, {"going on from", "400 steps"});
-  expect_result(command("straight") + " --set train.steps=400", 0,
-                {"400 steps"});
+  expect_result(command("stopped") + " --set train.steps=150 --local-ranks 3",
+                0, {"going on from", "150 steps"});
+  expect_result(command("straight") + " --set train.steps=150", 0,
+                {"150 steps"});
   EXPECT_TRUE(files_of("stopped") == files_of("straight"));
 }
 

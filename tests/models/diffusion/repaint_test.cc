@@ -18,16 +18,16 @@ at::Tensor noise(std::int64_t draw) {
   return at::cos(phase + 3.7 * static_cast<double>(draw + 1)) * 1.3;
 }
 
-struct Run {
+struct Trajectory {
   at::Tensor end;
   std::vector<std::int64_t> visited;
 };
 
-Run run(const RePaintConfig& config) {
+Trajectory run(const RePaintConfig& config) {
   const RePaintSampler sampler(config, NoiseSchedule({}));
   const at::Tensor known = at::tensor({0.4, -0.6}, at::kDouble).reshape({2, 1});
   const at::Tensor mask = at::tensor({1.0, 0.0}, at::kDouble).reshape({2, 1});
-  Run result{at::tensor({-2.0, 0.9}, at::kDouble).reshape({2, 1}), {}};
+  Trajectory result{at::tensor({-2.0, 0.9}, at::kDouble).reshape({2, 1}), {}};
   std::int64_t draw = 0;
   for (const RePaintMove& move : sampler.moves()) {
     result.visited.push_back(move.timestep);
@@ -83,7 +83,7 @@ TEST_F(RePaintParity, AnotherSettingShows) {
 
 TEST(RePaint, KeepsTheKnownPart) {
   // At the end the known part has no noise left.
-  const Run result = run({.num_steps = 20, .jump_length = 4});
+  const Trajectory result = run({.num_steps = 20, .jump_length = 4});
   EXPECT_NEAR(result.end[0][0].item<double>(), 0.4, 1e-12);
 }
 
