@@ -66,7 +66,7 @@ Study::Study(const Recipe& recipe, Communicator& comm, StageRunner& stages)
     cohorts_.push_back(open(name, recipe.data.sources.at(name), comm, stages));
   }
   for (auto& entry : cohorts_) {
-    split_cohort(recipe.data, entry);
+    split_cohort(recipe, entry);
     log_info("cohort " + entry.name + ": " +
              std::to_string(entry.train.size()) + " training images, " +
              std::to_string(entry.test.size()) + " test images");
@@ -194,12 +194,14 @@ void check_overlap(const StudyCohort& entry) {
 
 }  // namespace
 
-void split_cohort(const DataConfig& data, StudyCohort& entry) {
+void split_cohort(const Recipe& recipe, StudyCohort& entry) {
+  const DataConfig& data = recipe.data;
   const bool trains =
       std::count(data.train.begin(), data.train.end(), entry.name) > 0;
   const bool tests =
-      data.test.empty() ||
-      std::count(data.test.begin(), data.test.end(), entry.name) > 0;
+      recipe.experiment.task == "segment" &&
+      (data.test.empty() ||
+       std::count(data.test.begin(), data.test.end(), entry.name) > 0);
   const auto train_list = data.train_lists.find(entry.name);
   const auto test_list = data.test_lists.find(entry.name);
   Split parts;

@@ -19,8 +19,9 @@ struct StudyCohort {
   bool phantom = false;
 };
 
-// Divides a cohort that is opened into training and test images.
-void split_cohort(const DataConfig& data, StudyCohort& entry);
+// Divides a cohort that is opened into training and test images. Nothing is
+// held out where nothing is scored (experiment.task = generate).
+void split_cohort(const Recipe& recipe, StudyCohort& entry);
 
 class Study {
  public:

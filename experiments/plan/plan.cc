@@ -64,7 +64,7 @@ PlannedCohort plan_cohort(const Recipe& recipe, const std::string& name,
   entry.name = name;
   entry.cohort = std::make_unique<Cohort>(
       open_cohort(name, source->second, recipe.data.annotations));
-  split_cohort(recipe.data, entry);
+  split_cohort(recipe, entry);
   PlannedCohort cohort{name};
   cohort.train = static_cast<std::int64_t>(entry.train.size());
   cohort.test = static_cast<std::int64_t>(entry.test.size());

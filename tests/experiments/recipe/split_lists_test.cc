@@ -38,40 +38,48 @@ class SplitLists : public ::testing::Test {
     return path.string();
   }
   TemporaryFolder folder_;
-  DataConfig data_;
+  Recipe recipe_;
+  DataConfig& data_ = recipe_.data;
   StudyCohort entry_ = cohort_of_six();
 };
 
 TEST_F(SplitLists, OneListLeavesOtherPatientsToTheTest) {
-  split_cohort(data_, entry_);
+  split_cohort(recipe_, entry_);
   EXPECT_EQ(entry_.train, (std::vector<std::size_t>{0, 3}));
   EXPECT_EQ(entry_.test, (std::vector<std::size_t>{4, 5}));
 }
 
 TEST_F(SplitLists, BothListsAreTakenAsTheyAre) {
   data_.test_lists["es"] = file("test", "image1\nimage5");
-  split_cohort(data_, entry_);
+  split_cohort(recipe_, entry_);
   EXPECT_EQ(entry_.train, (std::vector<std::size_t>{0, 3}));
   EXPECT_EQ(entry_.test, (std::vector<std::size_t>{1, 5}));
 }
 
 TEST_F(SplitLists, AnImageOnBothSidesIsRefused) {
   data_.test_lists["es"] = file("test", "image3\nimage5");
-  EXPECT_ERROR(split_cohort(data_, entry_), DataError, "share image image3");
+  EXPECT_ERROR(split_cohort(recipe_, entry_), DataError, "share image image3");
 }
 
 TEST_F(SplitLists, AnUnknownNameIsRefused) {
   data_.train_lists["es"] = file("train", "image0\nimage9\n");
-  EXPECT_ERROR(split_cohort(data_, entry_), DataError, "lacks 1", "image9");
+  EXPECT_ERROR(split_cohort(recipe_, entry_), DataError, "lacks 1", "image9");
 }
 
 TEST_F(SplitLists, ACohortThatIsNotTestedIsAllTrained) {
   data_.cohorts = {"es", "af"};
   data_.test = {"af"};
   data_.train_lists.clear();
-  split_cohort(data_, entry_);
+  split_cohort(recipe_, entry_);
   EXPECT_EQ(entry_.train.size(), 6u);
   EXPECT_TRUE(entry_.test.empty());
+}
+
+TEST_F(SplitLists, ATaskWithoutScoresHoldsNothingOut) {
+  data_.train_lists.clear();
+  recipe_.experiment.task = "generate";
+  split_cohort(recipe_, entry_);
+  EXPECT_EQ(entry_.train.size(), 6u);
 }
 
 }  // namespace
