@@ -163,9 +163,8 @@ json stage_inputs(const RunContext& context, const Study& study,
   for (const ArmRun& run : runs) {
     const auto found = datasets.find(run.label());
     if (found == datasets.end()) continue;
-    sets[run.label()] = {
-        {"dataset", found->second.outputs.at("dataset_hash")},
-        {"training", study.subset_inputs(run)}};
+    sets[run.label()] = {{"dataset", found->second.outputs.at("dataset_hash")},
+                         {"training", study.subset_inputs(run)}};
   }
   return {{"version", kQualityVersion},
           {"sets", sets},

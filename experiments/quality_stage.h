@@ -11,11 +11,11 @@
 namespace sono {
 
 // Accepted pairs of each diffusion run, and the phantoms of arm phantom, beside
-// the held-out heads of the (first) training cohort; experiment.quality_images of each
-// at most. All go through the generator's size. Outputs: {label: {"spaces",
-// "copies", "accepted", "count"}}; quality.json in the stage's folder says more
-// of each image. Outputs are null when quality_images is 0. All ranks must
-// call.
+// the held-out heads of the (first) training cohort; experiment.quality_images
+// of each at most. All go through the generator's size. Outputs: {label:
+// {"spaces", "copies", "accepted", "count"}}; quality.json in the stage's
+// folder says more of each image. Outputs are null when quality_images is 0.
+// All ranks must call.
 StageResult judge_quality(const RunContext& context, const Study& study,
                           const std::vector<ArmRun>& runs,
                           const std::map<std::string, StageResult>& datasets,

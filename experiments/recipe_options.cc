@@ -107,9 +107,10 @@ void describe_tuning(OptionTable& table, TuneConfig& tune) {
 }
 
 void describe_place(OptionTable& table, PlaceConfig& place) {
-  table.add("place.weights", &place.weights, kPlace,
-            "weights of LiteMedSAM or SAM ViT: a .pth, a .safetensors, or a folder "
-            "of Hugging Face's; empty: .deps/weights/lite_medsam.pth");
+  table.add(
+      "place.weights", &place.weights, kPlace,
+      "weights of LiteMedSAM or SAM ViT: a .pth, a .safetensors, or a folder "
+      "of Hugging Face's; empty: .deps/weights/lite_medsam.pth");
   table.add("place.cache", &place.cache, kPlace,
             "folder of the embedding cache (4 MB an image); empty: RUN/cache");
   table.add("place.cache_gb", &place.cache_gb, kSpeed,

@@ -74,8 +74,8 @@ Box jittered(const Box& box, const Box& whole, Random& random, int max_px) {
 at::Tensor frame_image(const cv::Mat& image, FrameFit fit) {
   check_grey(image);
   cv::Mat small, stretched;
-  cv::resize(image, small, SamFrame(image.size(), SamFrame::kSidePx, fit).size, 0, 0,
-             cv::INTER_AREA);
+  cv::resize(image, small, SamFrame(image.size(), SamFrame::kSidePx, fit).size,
+             0, 0, cv::INTER_AREA);
   double low = 0, high = 255;
   if (fit == FrameFit::kFit) cv::minMaxLoc(small, &low, &high);
   small.convertTo(stretched, CV_32F);

@@ -1,9 +1,10 @@
 #pragma once
 // The square frame that prompts, targets and mask logits live in. Fit: the
 // image's longest side becomes 256 px, and zeros fill the square at the bottom
-// right. Squash (Wang et al. 2025): both sides become 256 px. It is LiteMedSAM's
-// input too, with pixels stretched to 0..1 (squash: divided by 255); SAM ViT's
-// input (trainer/sam_pixels.h) is a larger frame of the same shape.
+// right. Squash (Wang et al. 2025): both sides become 256 px. It is
+// LiteMedSAM's input too, with pixels stretched to 0..1 (squash: divided by
+// 255); SAM ViT's input (trainer/sam_pixels.h) is a larger frame of the same
+// shape.
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
