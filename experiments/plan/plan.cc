@@ -196,10 +196,10 @@ void add_evaluation(const Recipe& recipe, Plan& plan) {
   plan.references = 2;
   answers += answers_of(recipe, kZeroShotArm, false) +
              answers_of(recipe, kBlindEllipseArm, false);
-  for (const ArmRun& run : mean_mask_runs(recipe)) {
-    ++plan.references;
-    answers += answers_of(recipe, kMeanMaskArm, false);
-  }
+  const auto mean_masks =
+      static_cast<std::int64_t>(mean_mask_runs(recipe).size());
+  plan.references += mean_masks;
+  answers += mean_masks * answers_of(recipe, kMeanMaskArm, false);
   plan.cells = answers * tests;
   plan.predictions = answers * images;
   plan.stages.push_back(
