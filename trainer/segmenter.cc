@@ -1,7 +1,6 @@
 #include "trainer/segmenter.h"
 
 #include "core/check.h"
-#include "core/error.h"
 #include "core/hash.h"
 #include "data/mask.h"
 #include "models/io/safetensors.h"
@@ -29,8 +28,8 @@ Segmenter Segmenter::load(const std::filesystem::path& weights) {
 at::Tensor Segmenter::input(const cv::Mat& image) const {
   const SamConfig& config = model_->config();
   if (!config.is_vit()) return frame_image(image, frame_fit_);
-  return sam_pixels(image,
-                    SamFrame(image.size(), side(config.image_size_px())));
+  return sam_pixels(
+      image, SamFrame(image.size(), side(config.image_size_px()), frame_fit_));
 }
 
 at::Tensor Segmenter::encode(const cv::Mat& image) const {
@@ -39,15 +38,6 @@ at::Tensor Segmenter::encode(const cv::Mat& image) const {
 
 at::Tensor Segmenter::encode_input(const at::Tensor& input) const {
   return model_->encode(input);
-}
-
-void Segmenter::set_frame_fit(FrameFit fit) {
-  if (fit == FrameFit::kSquash && model_->config().is_vit()) {
-    throw ConfigError(
-        "option segment.frame = squash is for LiteMedSAM; SAM ViT scales the "
-        "longest side (leave the option away)");
-  }
-  frame_fit_ = fit;
 }
 
 SamFrame Segmenter::frame(cv::Size native) const {
@@ -67,7 +57,7 @@ cv::Mat Segmenter::predict(const at::Tensor& embedding, const Box& frame_box,
   const at::Tensor found = logits(embedding, frame_box);
   const SamConfig& config = model_->config();
   if (!config.is_vit()) return native_mask(found, frame(native));
-  const SamFrame whole(native, side(config.image_size_px()));
+  const SamFrame whole(native, side(config.image_size_px()), frame_fit_);
   return positive_mask(
       postprocess_masks(found.unsqueeze(0).unsqueeze(0), whole)[0][0]);
 }

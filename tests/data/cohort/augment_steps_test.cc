@@ -59,16 +59,23 @@ class AugmentStepsTest : public ::testing::Test {
     return sample;
   }
 
-  void expect_peers(const std::string& name, double grey_levels = 1) {
+  // Warps: the peer's fixtures come from OpenCV 5, which interpolates exactly;
+  // before, OpenCV rounds places to 1/32 px.
+  static constexpr double kWarpLevels = 3;
+  static constexpr int kWarpMaskPixels = 2;
+
+  void expect_peers(const std::string& name, double grey_levels = 1,
+                    int mask_pixels = 0) {
     const Sample expected = peer(name);
     EXPECT_LE(cv::norm(sample_.image, expected.image, cv::NORM_INF),
               grey_levels)
         << name;
-    EXPECT_EQ(cv::countNonZero(sample_.mask != expected.mask), 0) << name;
+    EXPECT_LE(cv::countNonZero(sample_.mask != expected.mask), mask_pixels)
+        << name;
     // The comparison can fail: the untouched sample is another.
     if (name != "original") {
       EXPECT_GT(cv::norm(peer("original").image, expected.image, cv::NORM_INF),
-                2)
+                kWarpLevels)
           << name;
     }
   }
@@ -79,13 +86,14 @@ class AugmentStepsTest : public ::testing::Test {
 
 TEST_F(AugmentStepsTest, RotationIsAlbumentations) {
   rotate(sample_, 15);
-  expect_peers("rotate 15");
+  expect_peers("rotate 15", kWarpLevels, kWarpMaskPixels);
   sample_ = peer("original");
   rotate(sample_, -45);
-  expect_peers("rotate -45");
+  expect_peers("rotate -45", kWarpLevels, kWarpMaskPixels);
   sample_ = peer("original");
-  rotate(sample_, 16);
-  EXPECT_GT(cv::countNonZero(sample_.mask != peer("rotate 15").mask), 0);
+  rotate(sample_, 20);
+  EXPECT_GT(cv::countNonZero(sample_.mask != peer("rotate 15").mask),
+            kWarpMaskPixels);
 }
 
 TEST_F(AugmentStepsTest, FlipsAreAlbumentations) {
@@ -108,7 +116,7 @@ TEST_F(AugmentStepsTest, BlurIsAlbumentations) {
 
 TEST_F(AugmentStepsTest, ElasticWarpOfAGivenFieldIsAlbumentations) {
   displace(sample_, 3 * scattered("dx"), 3 * scattered("dy"));
-  expect_peers("elastic");
+  expect_peers("elastic", kWarpLevels, kWarpMaskPixels);
 }
 
 TEST_F(AugmentStepsTest, DroppedPatchesAreAlbumentations) {
