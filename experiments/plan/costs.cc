@@ -115,10 +115,10 @@ void measure_segmenter(const Recipe& recipe, UnitCosts& costs) {
     score_case(segmenter.predict(embedding, frame.whole(), frame.native),
                sample.mask, row);
   });
-  const TrainingView view{embedding,
-                          frame_target(sample.mask, frame.side_px,
-                                       segmenter.frame_fit()),
-                          frame.whole(), frame.whole()};
+  const TrainingView view{
+      embedding,
+      frame_target(sample.mask, frame.side_px, segmenter.frame_fit()),
+      frame.whole(), frame.whole()};
   TrainingPool pool;
   pool.count = 1;
   pool.get = [&](auto, auto) { return view; };

@@ -193,13 +193,11 @@ void add_evaluation(const Recipe& recipe, Plan& plan) {
   for (const ArmRun& run : plan.runs)
     answers += answers_of(recipe, run.arm, true);
   plan.run_evaluations = answers * tests;
-  plan.references = 2;
+  const auto masks = static_cast<std::int64_t>(mean_mask_runs(recipe).size());
+  plan.references = 2 + masks;
   answers += answers_of(recipe, kZeroShotArm, false) +
-             answers_of(recipe, kBlindEllipseArm, false);
-  for (const ArmRun& run : mean_mask_runs(recipe)) {
-    ++plan.references;
-    answers += answers_of(recipe, kMeanMaskArm, false);
-  }
+             answers_of(recipe, kBlindEllipseArm, false) +
+             masks * answers_of(recipe, kMeanMaskArm, false);
   plan.cells = answers * tests;
   plan.predictions = answers * images;
   plan.stages.push_back(

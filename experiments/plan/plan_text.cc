@@ -22,10 +22,11 @@ std::string joined(const std::vector<int>& numbers) {
 
 // 1234567 -> "1,234,567".
 std::string grouped(std::int64_t number) {
-  std::string text = std::to_string(number);
-  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0;
-       at -= 3) {
-    text.insert(static_cast<std::size_t>(at), ",");
+  const std::string digits = std::to_string(number);
+  std::string text;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
   }
   return text;
 }
@@ -37,8 +38,10 @@ std::string gigabytes(std::int64_t bytes) {
   return text;
 }
 
+// With blanks up to `width`, one at least.
 std::string padded(std::string text, std::size_t width) {
-  text.resize(std::max(width, text.size() + 1), ' ');
+  text += ' ';
+  while (text.size() < width) text += ' ';
   return text;
 }
 
