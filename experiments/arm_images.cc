@@ -8,19 +8,6 @@
 #include "data/phantom/scanner.h"
 
 namespace sono {
-namespace {
-
-using Augmentation = Sample (*)(const Sample&, Random&);
-
-// Null for arms that have none.
-Augmentation augmentation_of(const std::string& arm) {
-  if (arm == "us-aug") return us_augment;
-  if (arm == "weak") return weak_augment;
-  return arm == "strong" ? strong_augment : nullptr;
-}
-
-}  // namespace
-
 ArmImages::ArmImages(const Study& study, const Recipe& recipe,
                      const ArmRun& run, std::size_t synthetic_count,
                      Source synthetic)

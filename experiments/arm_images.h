@@ -32,7 +32,6 @@ class ArmImages {
   const Cohort& cohort_;
   std::string arm_;
   std::vector<std::size_t> subset_;
-  std::string arm_;
   int variants_;
   std::uint64_t seed_;
   std::size_t synthetic_count_;
