@@ -229,7 +229,7 @@ std::vector<std::string> missing_inputs(const Recipe& recipe) {
   want("stable_diffusion.folder", recipe.stable_diffusion.folder);
   if (recipe.experiment.task == "generate") return missing;
   try {
-    find_weights(recipe.place);
+    find_weights(recipe);
   } catch (const ConfigError& error) {
     missing.push_back(error.what());
   }
