@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/atomic_file.h"
+#include "core/error.h"
 #include "experiments/study.h"
 #include "tests/core/expect_error.h"
 #include "tests/data/shards/temporary_folder.h"

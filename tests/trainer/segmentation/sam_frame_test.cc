@@ -61,7 +61,8 @@ TEST(SamFrame, JitterOnlyGrowsTheBoxInsideTheImage) {
 }
 
 TEST(SamFrame, SquashingBringsBothSidesToTheFrame) {
-  const SamFrame frame(cv::Size(800, 540), FrameFit::kSquash);
+  const SamFrame frame(cv::Size(800, 540), SamFrame::kSidePx,
+                       FrameFit::kSquash);
   EXPECT_EQ(frame.size, cv::Size(256, 256));
   const Box box = frame.from_native({0, 0, 800, 540});
   EXPECT_DOUBLE_EQ(box.x1, 256);
