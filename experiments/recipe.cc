@@ -73,6 +73,8 @@ void validate_experiment(const ExperimentConfig& config) {
     check_choice("experiment.phantom_styles", style, scanner_style_names());
   }
   check_choice("experiment.task", config.task, {"segment", "generate"});
+  check_choice("experiment.segmenter", config.segmenter,
+               {"any", "lite_medsam", "vit_b", "vit_l", "vit_h"});
   check_choice("experiment.protocol", config.protocol, known_protocols());
   check_range("experiment.seeds", config.seeds, 1, 1000);
   check_range("experiment.draws", config.draws, 1, 1000);
@@ -98,6 +100,7 @@ void validate_latent(const Recipe& recipe) {
   }
   if (!recipe.latent()) return;
   for (const auto& arm : config.arms) {
+    if (config.task == "generate") break;  // has no arms
     if (!is_diffusion_arm(arm) || arm == "joint") continue;
     throw ConfigError("option experiment.arms: arm " + arm +
                       " needs diffusion.model = pixel; a published model makes "

@@ -45,6 +45,9 @@ struct ExperimentConfig {
   // "segment": the whole experiment; "generate": only synthetic images, of
   // cohorts that need no masks.
   std::string task = "segment";
+  // Which published segmenter the weights have to be: lite_medsam, vit_b,
+  // vit_l, vit_h or any.
+  std::string segmenter = "any";
   std::string protocol = "equal-work";  // or "wang"; see experiments/protocol.h
   std::vector<int> n_real = {5, 20};
   std::vector<std::string> arms = {"none", "us-aug", "phantom", "concat",

@@ -33,6 +33,9 @@ void describe_experiment(OptionTable& table, ExperimentConfig& config) {
   table.add("experiment.title", &config.title, kResult, "title of the report");
   table.add("experiment.task", &config.task, kAddedResult,
             "segment, or generate: only synthetic images, no masks needed");
+  table.add("experiment.segmenter", &config.segmenter, kAddedResult,
+            "what place.weights has to hold: lite_medsam, vit_b, vit_l, vit_h "
+            "or any");
   table.add("experiment.protocol", &config.protocol, kAddedResult,
             "equal-work, or wang: the paper's own choices, set before yours");
   table.add("experiment.n_real", &config.n_real, kResult,

@@ -144,14 +144,48 @@ std::filesystem::path find_weights(const PlaceConfig& place) {
       "file with --set place.weights=FILE");
 }
 
+std::filesystem::path find_weights(const Recipe& recipe) {
+  const std::string& wanted = recipe.experiment.segmenter;
+  if (recipe.place.weights.empty() && wanted != "any" &&
+      wanted != "lite_medsam") {
+    throw ConfigError("option place.weights is not set: the recipe wants SAM " +
+                      wanted +
+                      ", whose weights you give with --set "
+                      "place.weights=FILE");
+  }
+  return find_weights(recipe.place);
+}
+
+namespace {
+
+std::string name_of(const SamConfig& config) {
+  if (!config.is_vit()) return "lite_medsam";
+  const std::int64_t width = std::get<VitConfig>(config.encoder).width;
+  if (width == 768) return "vit_b";
+  if (width == 1024) return "vit_l";
+  return width == 1280 ? "vit_h" : "vit of width " + std::to_string(width);
+}
+
+void check_segmenter(const Recipe& recipe, const SamConfig& config) {
+  const std::string& wanted = recipe.experiment.segmenter;
+  const std::string found = name_of(config);
+  if (wanted == "any" || wanted == found) return;
+  throw ConfigError("option experiment.segmenter = " + wanted +
+                    ": the weights are those of " + found +
+                    "; give others with --set place.weights=FILE");
+}
+
+}  // namespace
+
 SharedSegmenter::SharedSegmenter(const Recipe& recipe,
                                  const std::filesystem::path& out)
-    : segmenter(Segmenter::load(find_weights(recipe.place))),
+    : segmenter(Segmenter::load(find_weights(recipe))),
       cache(recipe.place.cache.empty()
                 ? out / "cache"
                 : std::filesystem::path(recipe.place.cache),
             cache_config(recipe.place)),
       features(segmenter, &cache) {
+  check_segmenter(recipe, segmenter.model().config());
   segmenter.set_frame_fit(frame_fit(recipe.tune.frame));
 }
 

@@ -10,13 +10,16 @@
 namespace sono {
 
 // The segmenter's weights file, from place.weights or the set-up's own copy.
-// ConfigError naming the option when there is none.
+// ConfigError naming the option when there is none, or when the recipe asks for
+// a segmenter (experiment.segmenter) that the set-up does not bring.
 std::filesystem::path find_weights(const PlaceConfig& place);
+std::filesystem::path find_weights(const Recipe& recipe);
 
 // LiteMedSAM with the embeddings that all stages of a run share.
 class SharedSegmenter {
  public:
-  // The published weights, see find_weights.
+  // The published weights, see find_weights. ConfigError when they are not
+  // those of the segmenter that the recipe asks for.
   SharedSegmenter(const Recipe& recipe, const std::filesystem::path& out);
 
   // Encodes the images that are not in the cache yet, shared out over the

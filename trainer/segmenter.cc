@@ -1,5 +1,7 @@
 #include "trainer/segmenter.h"
 
+#include <opencv2/imgproc.hpp>
+
 #include "core/check.h"
 #include "core/hash.h"
 #include "data/mask.h"
@@ -28,8 +30,14 @@ Segmenter Segmenter::load(const std::filesystem::path& weights) {
 at::Tensor Segmenter::input(const cv::Mat& image) const {
   const SamConfig& config = model_->config();
   if (!config.is_vit()) return frame_image(image, frame_fit_);
-  return sam_pixels(
-      image, SamFrame(image.size(), side(config.image_size_px()), frame_fit_));
+  const int input_px = side(config.image_size_px());
+  if (frame_fit_ == FrameFit::kFit) {
+    return sam_pixels(image, SamFrame(image.size(), input_px));
+  }
+  // As Wang et al. 2025 do: to the frame's small square first.
+  cv::Mat square;
+  cv::resize(image, square, frame(image.size()).size, 0, 0, cv::INTER_AREA);
+  return sam_pixels(square, SamFrame(square.size(), input_px));
 }
 
 at::Tensor Segmenter::encode(const cv::Mat& image) const {
@@ -56,8 +64,10 @@ cv::Mat Segmenter::predict(const at::Tensor& embedding, const Box& frame_box,
                            cv::Size native) const {
   const at::Tensor found = logits(embedding, frame_box);
   const SamConfig& config = model_->config();
-  if (!config.is_vit()) return native_mask(found, frame(native));
-  const SamFrame whole(native, side(config.image_size_px()), frame_fit_);
+  if (!config.is_vit() || frame_fit_ == FrameFit::kSquash) {
+    return native_mask(found, frame(native));
+  }
+  const SamFrame whole(native, side(config.image_size_px()));
   return positive_mask(
       postprocess_masks(found.unsqueeze(0).unsqueeze(0), whole)[0][0]);
 }

@@ -30,6 +30,7 @@ class Segmenter {
   // CV_8UC1 [H, W] -> the encoder's input, fp32 [1, 3, S, S].
   at::Tensor input(const cv::Mat& image) const;
   // How images and masks stand in the frame, from now on; fit at first.
+  // SAM ViT's input is then the squashed frame, enlarged.
   void set_frame_fit(FrameFit fit) { frame_fit_ = fit; }
   FrameFit frame_fit() const { return frame_fit_; }
 

@@ -103,7 +103,7 @@ void count_latent(const Recipe& recipe, UnitCosts& costs) {
 }
 
 void measure_segmenter(const Recipe& recipe, UnitCosts& costs) {
-  Segmenter segmenter = Segmenter::load(find_weights(recipe.place));
+  Segmenter segmenter = Segmenter::load(find_weights(recipe));
   segmenter.set_frame_fit(frame_fit(recipe.tune.frame));
   const Sample sample = phantom_sample(recipe.experiment, kArmPhantoms, 0);
   at::Tensor embedding;

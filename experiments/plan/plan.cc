@@ -193,13 +193,11 @@ void add_evaluation(const Recipe& recipe, Plan& plan) {
   for (const ArmRun& run : plan.runs)
     answers += answers_of(recipe, run.arm, true);
   plan.run_evaluations = answers * tests;
-  plan.references = 2;
+  const auto masks = static_cast<std::int64_t>(mean_mask_runs(recipe).size());
+  plan.references = 2 + masks;
   answers += answers_of(recipe, kZeroShotArm, false) +
-             answers_of(recipe, kBlindEllipseArm, false);
-  const auto mean_masks =
-      static_cast<std::int64_t>(mean_mask_runs(recipe).size());
-  plan.references += mean_masks;
-  answers += mean_masks * answers_of(recipe, kMeanMaskArm, false);
+             answers_of(recipe, kBlindEllipseArm, false) +
+             masks * answers_of(recipe, kMeanMaskArm, false);
   plan.cells = answers * tests;
   plan.predictions = answers * images;
   plan.stages.push_back(
@@ -231,7 +229,7 @@ std::vector<std::string> missing_inputs(const Recipe& recipe) {
   want("stable_diffusion.folder", recipe.stable_diffusion.folder);
   if (recipe.experiment.task == "generate") return missing;
   try {
-    find_weights(recipe.place);
+    find_weights(recipe);
   } catch (const ConfigError& error) {
     missing.push_back(error.what());
   }

@@ -38,8 +38,10 @@ std::string gigabytes(std::int64_t bytes) {
   return text;
 }
 
+// With blanks up to `width`, one at least.
 std::string padded(std::string text, std::size_t width) {
-  text.resize(std::max(width, text.size() + 1), ' ');
+  text += ' ';
+  while (text.size() < width) text += ' ';
   return text;
 }
 
@@ -69,6 +71,11 @@ std::string inputs_text(const PlanText& input) {
 
 std::string runs_text(const PlanText& input) {
   const ExperimentConfig& config = input.recipe.experiment;
+  if (config.task == "generate") {
+    return "\nimages alone, of " + joined(input.recipe.data.train) + ", " +
+           std::to_string(config.seeds) +
+           (config.seeds == 1 ? " seed\n" : " seeds\n");
+  }
   return "\nruns: " +
          grouped(static_cast<std::int64_t>(input.plan.runs.size())) +
          "\n  arms           " + joined(config.arms) + "\n  real images    " +
@@ -106,9 +113,12 @@ std::string work_text(const Recipe& recipe, const PlannedStage& stage) {
       return items + " images, " + grouped(network_calls(recipe, stage)) +
              " network calls";
     case Work::kEvaluate:
-      return items + " predictions";
+      return stage.items == 0 ? "test images not known"
+                              : items + " predictions";
     case Work::kReport:
       return "";
+    case Work::kCheck:
+      return stage.items == 0 ? "images not known" : items + " images";
     default:
       return items + " images";
   }
@@ -130,7 +140,7 @@ std::string stages_text(const PlanText& input, Total& total) {
       total.updates += stage.items;
     }
     if (!stage.finished) total.left += seconds;
-    text += "  " + padded(stage.name, 30) +
+    text += "  " + padded(stage.name, 34) +
             padded(work_text(input.recipe, stage), 42) +
             (stage.finished ? "finished"
              : seconds > 0  ? duration_text(seconds)
@@ -174,11 +184,13 @@ std::string plan_text(const PlanText& input) {
                      inputs_text(input) + runs_text(input) +
                      stages_text(input, total);
   text += "\nin all\n  " + grouped(total.updates) + " updates, " +
-          grouped(total.images) + " images to generate\n  " +
-          grouped(plan.run_evaluations) +
-          " evaluations of runs (run x cohort x prompt x draw), " +
-          grouped(plan.cells) + " with the " + grouped(plan.references) +
-          " references\n";
+          grouped(total.images) + " images to generate\n";
+  if (plan.cells > 0) {
+    text += "  " + grouped(plan.run_evaluations) +
+            " evaluations of runs (run x cohort x prompt x draw), " +
+            grouped(plan.cells) + " with the " + grouped(plan.references) +
+            " references\n";
+  }
   const DiskUse disk = disk_use(input.recipe, plan);
   text += "  disk at most: embeddings " + gigabytes(disk.embeddings) +
           ", checkpoints " + gigabytes(disk.checkpoints) + ", shards " +

@@ -84,6 +84,14 @@ TEST_F(RunArms, ThePlanListsWhatIsMissing) {
   expect_result("run " + in("tiny.ini"), 2, {"--set data.heads=FOLDER"});
 }
 
+TEST_F(RunArms, AnotherSegmenterThanAskedForIsRefused) {
+  expect_result(run("out", "--set experiment.segmenter=vit_b"), 2,
+                {"weights are those of lite_medsam"});
+  expect_result(
+      "run " + in("tiny.ini") + " --dry-run --set experiment.segmenter=vit_b",
+      0, {"the recipe wants SAM vit_b"});
+}
+
 TEST_F(RunArms, EachCohortTrainsItsOwnRuns) {
   const std::string other = copy_cohort("other");
   expect_result(run("out",
