@@ -39,10 +39,9 @@ std::string gigabytes(std::int64_t bytes) {
 }
 
 // With blanks up to `width`, one at least.
-std::string padded(std::string text, std::size_t width) {
-  text += ' ';
-  while (text.size() < width) text += ' ';
-  return text;
+std::string padded(const std::string& text, std::size_t width) {
+  const std::size_t blanks = text.size() < width ? width - text.size() : 1;
+  return text + std::string(blanks, ' ');
 }
 
 std::string count_text(const PlannedCohort& cohort, const std::string& source) {
