@@ -44,7 +44,7 @@ struct LoraRecipe {
   std::string model;  // folder as diffusers saves it, or single file
   // Memory for faster forms of the UNet's frozen convolutions
   // (models/nn/frozen.h); changes rounding.
-  std::int64_t frozen_mb = 256;
+  std::int64_t frozen_mb = 0;
   std::string data;  // cohort folder
   CohortConfig annotations;
   LatentImageConfig images;

@@ -34,8 +34,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kThreads = 2;
 constexpr std::int64_t kImages = 8;
-constexpr std::int64_t kDefaultMegabytes = 256;  // as LoraRecipe's frozen_mb
-constexpr int kWarmUpSteps = 2;                  // not counted
+constexpr std::int64_t kDefaultMegabytes = 0;  // as LoraRecipe's frozen_mb
+constexpr int kWarmUpSteps = 2;                // not counted
 
 at::Tensor normal(std::uint64_t number, at::IntArrayRef shape) {
   at::Tensor values = at::empty(shape, at::kFloat);
