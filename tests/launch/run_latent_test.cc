@@ -72,6 +72,27 @@ TEST_F(RunLatent, AWholeRecipeOnOneAndTwoRanks) {
       << prompt;
 }
 
+constexpr char kShown[] =
+    "--set experiment.arms=concat,controlnet --set "
+    "gate.min_skull=0 --set "
+    "gate.min_skull_significance=-1000 ";
+
+// The mask is shown to the model, so every pair has the one it was asked for.
+TEST_F(RunLatent, MasksThatAreShownOnOneAndTwoRanks) {
+  expect_result(latent("one", kShown), 0, {"report: "});
+  expect_result(latent("two", std::string(kShown) + " --local-ranks 2"), 0,
+                {"report: "});
+  for (const char* arm : {"concat", "controlnet"}) {
+    const std::string name = std::string("generate-") + arm;
+    const ShardReader one(stage("one", name) / "dataset");
+    const ShardReader two(stage("two", name) / "dataset");
+    EXPECT_EQ(one.manifest().dataset_hash, two.manifest().dataset_hash) << arm;
+    const ShardSample sample = one.read(0);
+    EXPECT_GT(cv::countNonZero(sample.mask), 0) << arm;
+    EXPECT_EQ(sample.provenance.at("gate").at("accepted"), true) << arm;
+  }
+}
+
 // What a LoRA learned and how strongly it counts is to be seen in the pixels.
 TEST_F(RunLatent, TheLoraAndItsStrengthCount) {
   const std::string joint = "--set experiment.arms=joint ";
@@ -126,7 +147,9 @@ TEST_F(RunLatent, NamesWhatIsWrong) {
                           const std::string& part) {
     expect_result(latent("bad" + std::to_string(number++), more), code, {part});
   };
-  refuse("--set experiment.arms=concat", 2, "needs diffusion.model = pixel");
+  refuse("--set experiment.arms=sdedit", 2, "needs diffusion.model = pixel");
+  refuse("--set experiment.arms=controlnet --set text_lora.targets=attention",
+         2, "arm controlnet and text_lora.targets exclude");
   refuse("--set experiment.arms=joint --set stable_diffusion.resolution=100", 2,
          "no multiple of 64");
   refuse("--set experiment.arms=joint --set 'stable_diffusion.caption={label}'",
