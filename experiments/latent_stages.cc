@@ -18,6 +18,9 @@
 namespace sono {
 namespace {
 
+// Of these stages' results. 2: frozen products by other kernels, which round
+// otherwise.
+constexpr int kVersion = 2;
 constexpr char kTrainedFolder[] = "lora";
 constexpr char kControlNetFile[] = "diffusion_pytorch_model.safetensors";
 
@@ -194,7 +197,8 @@ LatentModel::LatentModel(const RunContext& context) {
   }
   files_ = open_diffusers_folder(folder, {});
   scheduler_ =
-      read_scheduler_file(folder / "scheduler" / "scheduler_config.json");
+      read_scheduler_file(folder / "scheduler" / "scheduler_config.json",
+                          context.recipe.stable_diffusion.sampler);
   hashes_ =
       hashes_of_model(context.comm, folder, {}, [&] { context.proceed(); });
 }
@@ -203,11 +207,14 @@ StageResult adapt_latent(const RunContext& context, const Study& study,
                          const ArmRun& run, const LatentGroup& group,
                          const LatentModel& model) {
   const std::string label = group_label(run, group);
-  const nlohmann::json inputs = {
-      {"mode", run.arm},           {"options", training_options(context)},
-      {"model", model.hashes()},   {"real", images_of(study, run, group)},
-      {"caption", group.caption},  {"seed", run.seed},
-      {"machine", context.machine}};
+  const nlohmann::json inputs = {{"version", kVersion},
+                                 {"mode", run.arm},
+                                 {"options", training_options(context)},
+                                 {"model", model.hashes()},
+                                 {"real", images_of(study, run, group)},
+                                 {"caption", group.caption},
+                                 {"seed", run.seed},
+                                 {"machine", context.machine}};
   return context.stages.run(
       "adapt-" + label, inputs, [&](const std::filesystem::path& dir) {
         PackCache cache(cache_folder(context),
@@ -226,6 +233,7 @@ StageResult generate_latent(const RunContext& context, const Study& study,
                             const LatentModel& model) {
   const Recipe& recipe = context.recipe;
   nlohmann::json inputs = {
+      {"version", kVersion},
       {"mode", run.arm},
       {"options",
        context.options.results({"stable_diffusion", "gate", "generate"})},

@@ -13,9 +13,9 @@
 #include "experiments/latent_preview.h"
 #include "experiments/latent_trainee.h"
 #include "experiments/lora_data.h"
+#include "experiments/lora_settings.h"
 #include "experiments/run_folder.h"
 #include "experiments/stable_diffusion_hash.h"
-#include "models/diffusion/scheduler_file.h"
 #include "models/io/pretrained.h"
 #include "trainer/latent_validation.h"
 #include "trainer/machine_kind.h"
@@ -34,7 +34,9 @@ std::string hash_of_inputs(
   std::string hash;
   run_together(comm, [&] {
     if (comm.rank() != 0) return;
-    const nlohmann::json inputs = {{"options", options.results()},
+    // 2: frozen products by other kernels, which round otherwise.
+    const nlohmann::json inputs = {{"version", 2},
+                                   {"options", options.results()},
                                    {"data", cohort.content_hash()},
                                    {"captions", captions_of(cohort, recipe)},
                                    {"machine", machine_kind()},
@@ -42,64 +44,6 @@ std::string hash_of_inputs(
     hash = sha256_hex(inputs.dump());
   });
   return broadcast_string(comm, hash);
-}
-
-// How the model was trained to see noise.
-struct NoiseProcess {
-  NoiseScheduleConfig noise;
-  std::string prediction;
-};
-
-NoiseProcess noise_process(const Pretrained& model, const fs::path& path) {
-  if (fs::is_directory(path)) {
-    const SchedulerFile file =
-        read_scheduler_file(path / "scheduler" / "scheduler_config.json");
-    return {file.noise, file.prediction};
-  }
-  // A single file is a Stable Diffusion, whose noise is the default.
-  return {{}, model.scheduler_config().text("prediction_type", "epsilon")};
-}
-
-LatentTaskConfig task_config(const LoraRecipe& recipe,
-                             const NoiseProcess& scheduler) {
-  LatentTaskConfig config;
-  config.batch_size = recipe.train.batch_size;
-  const bool model_says = recipe.diffusion.prediction == "model";
-  config.prediction = parse_prediction(
-      "diffusion.prediction",
-      model_says ? scheduler.prediction : recipe.diffusion.prediction);
-  config.min_snr_gamma = recipe.diffusion.min_snr_gamma;
-  config.noise = scheduler.noise;
-  config.noise.zero_terminal_snr |= recipe.diffusion.zero_terminal_snr;
-  config.text_rate_factor =
-      recipe.text_lora.rate_factor(recipe.train.learning_rate);
-  if (config.noise.zero_terminal_snr &&
-      config.prediction == Prediction::kEpsilon) {
-    throw ConfigError(
-        "option diffusion.zero_terminal_snr needs a model that predicts "
-        "velocity; set diffusion.prediction=v_prediction");
-  }
-  return config;
-}
-
-TrainConfig train_config(const LoraRecipe& recipe) {
-  TrainConfig config = recipe.train;
-  config.dist = recipe.dist;
-  return config;
-}
-
-LatentDrawConfig draw_config(const LoraRecipe& recipe,
-                             const LatentTaskConfig& task,
-                             double scaling_factor) {
-  LatentDrawConfig config;
-  config.batch_size = recipe.train.batch_size;
-  config.seed = recipe.train.seed;
-  config.num_train_timesteps = task.noise.num_train_timesteps;
-  config.scaling_factor = scaling_factor;
-  config.noise_offset = recipe.diffusion.noise_offset;
-  config.caption_dropout = recipe.diffusion.caption_dropout;
-  config.mask_dropout = recipe.diffusion.mask_dropout;
-  return config;
 }
 
 // Says and logs the held-out loss as training goes.
@@ -131,35 +75,6 @@ class Validation {
   const LoraData& data_;
   JsonLines& log_;
 };
-
-// A file of Stable Diffusion 2 does not say what its UNet predicts.
-std::unique_ptr<Pretrained> open_model(const LoraRecipe& recipe) {
-  PretrainedOptions options;
-  options.tokenizer = recipe.tokenizer;
-  if (recipe.diffusion.prediction != "model") {
-    options.prediction_type = recipe.diffusion.prediction;
-  }
-  if (options.tokenizer.empty() && fs::is_regular_file(recipe.model)) {
-    throw ConfigError("option model.tokenizer is missing: the single file " +
-                      recipe.model +
-                      " holds no tokenizer; give the folder of its vocab.json "
-                      "and merges.txt");
-  }
-  return open_pretrained(recipe.model, options);
-}
-
-LatentTraineeOptions trainee_options(const LoraRecipe& recipe) {
-  LatentTraineeOptions options;
-  options.lora = recipe.lora;
-  options.text_lora = recipe.text_lora;
-  options.guidance = recipe.guidance();
-  const bool half = recipe.diffusion.base_dtype == "bfloat16";
-  options.base_dtype = half ? at::kBFloat16 : at::kFloat;
-  options.frozen_bytes = recipe.frozen_mb << 20;
-  options.clip_skip = recipe.diffusion.clip_skip;
-  options.seed = recipe.train.seed;
-  return options;
-}
 
 std::unique_ptr<LatentPreview> make_preview(const LoraRecipe& recipe,
                                             const Pretrained& model,
@@ -213,8 +128,7 @@ LoraOutcome train_lora(const LoraRecipe& recipe, const OptionTable& options,
   const Cohort cohort = open_cohort("data", recipe.data, recipe.annotations);
   captions_of(cohort, recipe);
   const auto model = open_model(recipe);
-  const LatentTaskConfig config =
-      task_config(recipe, noise_process(*model, recipe.model));
+  const LatentTaskConfig config = task_config(recipe, *model);
   LatentTrainee trainee(*model, trainee_options(recipe));
 
   open_run_folder(out, options, update, comm);

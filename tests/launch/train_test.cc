@@ -7,6 +7,8 @@
 #include <csignal>
 #include <filesystem>
 #include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "core/atomic_file.h"
 #include "models/io/safetensors.h"
@@ -66,6 +68,16 @@ class TrainCommand : public testing::Test {
            " --set model.path=" + in("model") +
            " --set data.folder=" + in("heads");
   }
+  // The first line of that kind in a training's log.
+  nlohmann::json event(const std::string& out, const std::string& kind) const {
+    std::istringstream log(read_file(folder_ / out / "log.jsonl"));
+    for (std::string line; std::getline(log, line);) {
+      const auto entry = nlohmann::json::parse(line);
+      if (entry.value("event", "") == kind) return entry;
+    }
+    ADD_FAILURE() << out << " logged no " << kind;
+    return {};
+  }
   // All that a training writes for others, by name.
   std::map<std::string, std::string> written(const std::string& out) const {
     std::map<std::string, std::string> files;
@@ -100,6 +112,10 @@ TEST_F(TrainCommand, SameFilesOnAnyNumberOfRanks) {
                  "the autoencoder alone: masks of"});
   expect_result(command("three") + " --local-ranks 3", 0, {"5 steps"});
   EXPECT_TRUE(files_of("one") == files_of("three"));
+  const nlohmann::json cost = event("one", "vae_round_trip");
+  EXPECT_GT(cost.at("dice_as_drawn"), 0.9);
+  EXPECT_LT(cost.at("dice"), 0.9) << "random weights keep no outline";
+  EXPECT_EQ(cost.at("dice"), event("three", "vae_round_trip").at("dice"));
   expect_result("inspect " + in("one/lora/kohya/lora.safetensors"), 0,
                 {"LoRA as kohya writes it", "lora_unet_mid_block"});
   expect_result(command("one"), 0, {"5 steps"});  // finished: only written
