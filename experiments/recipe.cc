@@ -21,9 +21,9 @@ void validate_data(const DataConfig& data) {
   for (const auto& [name, source] : data.sources) {
     if (names.count(name)) continue;
     std::vector<std::string> known = data.cohorts;
-    for (const char* key :
-         {"cohorts", "train", "test", "test_fraction", "split_seed",
-          "phantom_count", "mask", "test_limit"}) {
+    for (const char* key : {"cohorts", "train", "test", "test_fraction",
+                            "split_seed", "phantom_count", "mask", "frames",
+                            "label", "burned_in", "salt_file", "test_limit"}) {
       known.push_back(key);
     }
     throw ConfigError("option data." + name +
