@@ -20,6 +20,7 @@
 #include "models/nn/frozen.h"
 #include "models/unet/unet.h"
 #include "models/vae/autoencoder_kl.h"
+#include "tests/bench/workloads.h"
 
 namespace {
 
@@ -30,18 +31,6 @@ struct Arguments {
   std::int64_t height, width, batch;
   int rounds;
 };
-
-sono::UNetConfig stable_diffusion() {
-  sono::UNetConfig config;
-  config.in_channels = config.out_channels = 4;
-  config.block_out_channels = {320, 640, 1280, 1280};
-  config.attention = {true, true, true, false};
-  config.cross_attention_dim = 768;
-  config.num_attention_heads = {8, 8, 8, 8};
-  config.transformer_layers = {1, 1, 1, 1};
-  config.only_cross_attention = {false, false, false, false};
-  return config;
-}
 
 void print(const std::string& name, const char* unit,
            const std::vector<double>& values) {
@@ -121,7 +110,7 @@ void measure_vae(const Arguments& a) {
 
 void run(const Arguments& a) {
   if (a.workload.starts_with("vae_")) return measure_vae(a);
-  UNet unet(stable_diffusion());
+  UNet unet(sono::bench::stable_diffusion_unet());
   unet.initialize(1);
   if (a.workload == "unet_forward") {
     measure_forward(a, unet);

@@ -158,4 +158,16 @@ std::unique_ptr<Workload> make_workload(const std::string& name) {
   throw ConfigError("workload " + name + ": choose unet or lora");
 }
 
+UNetConfig stable_diffusion_unet() {
+  UNetConfig config;
+  config.in_channels = config.out_channels = 4;
+  config.block_out_channels = {320, 640, 1280, 1280};
+  config.attention = {true, true, true, false};
+  config.cross_attention_dim = 768;
+  config.num_attention_heads = {8, 8, 8, 8};
+  config.transformer_layers = {1, 1, 1, 1};
+  config.only_cross_attention = {false, false, false, false};
+  return config;
+}
+
 }  // namespace sono::bench

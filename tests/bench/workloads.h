@@ -30,4 +30,7 @@ std::unique_ptr<Workload> make_workload(const std::string& name);
 // Four levels of these widths, as the default generator has them.
 UNetConfig unet_of_widths(const std::vector<std::int64_t>& widths);
 
+// Stable Diffusion 1.5's, 860 M parameters.
+UNetConfig stable_diffusion_unet();
+
 }  // namespace sono::bench
