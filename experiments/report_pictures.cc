@@ -69,8 +69,15 @@ std::vector<ReportPicture> synthetic_pictures(const RunContext& context,
   }
   pictures.push_back(
       picture(group, "Phantoms", "What the simulator alone makes.", phantoms));
+  const ExperimentConfig& config = context.recipe.experiment;
   for (const auto& [label, stage] : data.datasets) {
-    const std::string caption = gate_caption(stage.outputs);
+    // Of each generator one seed, so that the page does not grow with them.
+    if (!label.ends_with("-s" + std::to_string(config.first_seed))) continue;
+    const std::string caption =
+        gate_caption(stage.outputs) +
+        (config.seeds > 1
+             ? " Of the first seed; the others' pictures are in their stages."
+             : "");
     const auto accepted = stage.outputs.at("accepted").get<int>();
     const auto rejected = stage.outputs.at("count").get<int>() - accepted;
     for (const auto& [pile, count] :
@@ -180,6 +187,7 @@ std::vector<ReportPicture> overlay_pictures(const RunContext& context,
           tiles.push_back(overlay(*row, entry, *candidate, predictor));
         }
       }
+      if (tiles.empty()) continue;
       pictures.push_back(picture(
           "Best, median and worst", entry.name + ", " + which,
           "Arm " + arm + ", N = " + std::to_string(n_real) + ", prompt " +

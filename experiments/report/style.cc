@@ -55,9 +55,10 @@ thead th { font-size: .84rem; color: var(--soft); font-weight: 500;
 tbody th { font-weight: 600; white-space: nowrap; }
 thead button { font: inherit; color: inherit; background: none; border: 0;
   padding: 0; text-align: left; cursor: pointer; }
+thead button::after { content: " \2195"; opacity: .35; }
 thead button:hover { color: var(--ink); }
-th[aria-sort="ascending"] button::after { content: " \2191"; }
-th[aria-sort="descending"] button::after { content: " \2193"; }
+th[aria-sort="ascending"] button::after { content: " \2191"; opacity: 1; }
+th[aria-sort="descending"] button::after { content: " \2193"; opacity: 1; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 td b { font-size: 1.08rem; font-weight: 650; }
 td .small { white-space: nowrap; display: block; }
@@ -81,7 +82,7 @@ svg .level { stroke: var(--arm); stroke-width: 1.6; stroke-dasharray: 6 4; }
 svg .zero { stroke: var(--soft); stroke-dasharray: 2 2; }
 svg.bar { width: 160px; height: 20px; }
 .pictures { display: grid; gap: 20px; }
-.pictures img { width: 100%; height: auto; border-radius: 6px;
+.pictures img { max-width: 100%; height: auto; border-radius: 6px;
   border: 1px solid var(--rule); background: #000; }
 .pictures figcaption b { color: var(--ink); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 18px;

@@ -88,7 +88,7 @@ TEST_F(NiftiTest, EveryTruncationIsRefused) {
     std::ifstream file(dir_ / name, std::ios::binary);
     const std::string bytes(std::istreambuf_iterator<char>(file), {});
     const auto cut = dir_ / (std::string("cut") + name);
-    for (std::size_t size = 0; size + 12 < bytes.size(); size += 5) {
+    for (std::size_t size = 0; size + 12 < bytes.size(); size += 11) {
       write_text(cut, bytes.substr(0, size));
       EXPECT_ERROR(read_nifti(cut, 0), DataError, "cuta.nii");
     }
