@@ -1,5 +1,7 @@
 // evaluate, report and export, end to end.
 
+#include <signal.h>
+
 #include "core/atomic_file.h"
 #include "data/cohort.h"
 #include "tests/launch/program.h"
@@ -68,6 +70,11 @@ TEST_F(EvaluateCommand, AWorkerScoresWhatIsTunedAndWaitsForTheRest) {
   fs::remove_all(in("out/evaluation"));
   expect_result("evaluate --watch --idle 0.5 --poll 0.1 " + in("out"), 0,
                 {"not complete", "missing: none-n2-s0: not there yet"});
+  // A worker that is stopped leaves the run alone.
+  expect_result(
+      signal_program("evaluate --watch " + in("out"), "test images", SIGTERM),
+      75, {"stopped"});
+  EXPECT_FALSE(fs::exists(in("out/stop-requested")));
   expect_result("report " + in("out"), 0,
                 {"missing: none-n2-s0: not there yet", "zero-shot"});
   expect_result(two_draws("out"), 0, {"report: "});

@@ -156,6 +156,25 @@ TEST(LeasedWork, WaitsForOthersAndTakesStaleItemsOver) {
   EXPECT_EQ(items.done[1], 1);
 }
 
+// Another worker's list may hold items that this one does not know yet.
+TEST(LeasedWork, NamedItemsLeaveTheLeasesOfOthersAlone) {
+  const TemporaryFolder folder;
+  Items items(folder.path() / "leases", 3);
+  items.work.name = [](std::int64_t i) { return "cell" + std::to_string(i); };
+  const fs::path other = folder.path() / "leases/cell9.lease";
+  make_directories(other.parent_path());
+  write_file_atomic(other, "elsewhere 1 1 0 5\n");
+  write_file_atomic(folder.path() / "leases/cell1.lease",
+                    "elsewhere 1 1 0 5\n");
+  EXPECT_EQ(run_leased_work(items.work, kFast), 3);
+  EXPECT_TRUE(fs::exists(other));
+  EXPECT_FALSE(fs::exists(folder.path() / "leases/cell1.lease"));
+  fs::remove(other);
+  items.done[2] = 0;
+  EXPECT_EQ(run_leased_work(items.work, kFast), 1);
+  EXPECT_FALSE(fs::exists(folder.path() / "leases"));
+}
+
 TEST(LeasedWork, NothingToDo) {
   const TemporaryFolder folder;
   Items items(folder.path() / "leases", 0);
