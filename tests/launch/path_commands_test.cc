@@ -52,6 +52,19 @@ void write_dataset(const fs::path& folder) {
   finalize_dataset(folder, plan);
 }
 
+TEST_F(PathCommands, DicomFilesAreAuditedAndDamagedOnesNamed) {
+  const std::string all = "inspect " + in("us") + " --set data.frames=all";
+  fs::create_directories(in("us"));
+  fs::copy(SONO_SOURCE_DIR "/tests/parity/fixtures/clinical/implicit.dcm",
+           in("us/whole.dcm"));
+  expect_result(all, 0, {"layout dicom", "2 images"});
+  expect_result("inspect " + in("us"), 3,
+                {"whole.dcm", "2 frames", "data.frames"});
+  write_file_atomic(in("us/cut.dcm"),
+                    read_file(in("us/whole.dcm")).substr(0, 400));
+  expect_result(all, 3, {"cut.dcm", "without pixel data"});
+}
+
 TEST_F(PathCommands, APhantomCohortIsMadeAndAudited) {
   const std::string make = "phantom --count 3 --out " + in("cohort") +
                            " --set phantom.width=200 --set phantom.height=136";
