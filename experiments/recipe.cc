@@ -8,6 +8,7 @@
 #include "data/phantom/scanner.h"
 #include "experiments/arms.h"
 #include "experiments/diffusion_examples.h"
+#include "experiments/metrics/surface.h"
 #include "experiments/protocol.h"
 
 namespace sono {
@@ -86,6 +87,10 @@ void validate_experiment(const ExperimentConfig& config) {
   check_range("experiment.ceiling_images", config.ceiling_images, 1, 1e6);
   check_range("experiment.sdedit_strength", config.sdedit_strength, 0.01, 1);
   check_range("experiment.jitter_px", config.jitter_px, 0, 255);
+  check_choice("experiment.surface_convention", config.surface_convention,
+               surface_convention_names());
+  check_range("experiment.tolerance_px", config.tolerance_px, 0, 1e4);
+  check_range("experiment.tolerance_mm", config.tolerance_mm, 0, 1e4);
 }
 
 // Which arms and tasks the published model can serve.

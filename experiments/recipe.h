@@ -64,6 +64,11 @@ struct ExperimentConfig {
   std::vector<std::string> prompts = {"gt-box", "frame", "self"};
   int draws = 5;       // of the gt-box jitter
   int jitter_px = 19;  // largest of it, a side, px in the segmenter's frame
+  // How distances between outlines are defined: monai, medpy or deepmind; and
+  // how far outlines may be apart for the normalised surface Dice.
+  std::string surface_convention = "monai";
+  double tolerance_px = 5;  // px on the native grid
+  double tolerance_mm = 1;
   // Styles of the phantoms that pretrain the generator and make up the phantom
   // arm, drawn in turn.
   std::vector<std::string> phantom_styles;

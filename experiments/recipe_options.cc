@@ -61,6 +61,13 @@ void describe_experiment(OptionTable& table, ExperimentConfig& config) {
             "is measured, at most; 0 = none; 0.5 s each");
   table.add("experiment.jitter_px", &config.jitter_px, kAddedResult,
             "largest jitter of a side of gt-box in test, px in the frame");
+  table.add("experiment.surface_convention", &config.surface_convention,
+            kAddedResult,
+            "whose HD95, ASSD and surface Dice: monai, medpy or deepmind");
+  table.add("experiment.tolerance_px", &config.tolerance_px, kAddedResult,
+            "tolerance of the surface Dice in px of the image itself");
+  table.add("experiment.tolerance_mm", &config.tolerance_mm, kAddedResult,
+            "tolerance of the surface Dice in mm, where the spacing is known");
   table.add("experiment.generator_images", &config.generator_images,
             kAddedResult,
             "real images that a generator is adapted to, for all N; 0: the "

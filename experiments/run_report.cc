@@ -20,7 +20,7 @@ namespace sono {
 namespace {
 
 // Goes up when the report of equal cases changes.
-constexpr int kReportVersion = 3;
+constexpr int kReportVersion = 4;
 constexpr char kCasesFile[] = "cases.csv";
 constexpr char kSummaryFile[] = "summary.json";
 constexpr char kReportFile[] = "report.html";
@@ -260,6 +260,25 @@ nlohmann::json provenance(const RunContext& context, const Study& study,
           {"options", context.options.results()}};
 }
 
+// Beside the endpoint: its Dice in the other test cohorts, the error of the
+// circumference, and the prompt `detector` where the recipe asks for it.
+std::vector<SecondaryEndpoint> secondary_endpoints(
+    const Recipe& recipe, const SummaryOptions& options) {
+  const std::string &home = options.endpoint_cohort,
+                    &prompt = options.endpoint_prompt;
+  std::vector<SecondaryEndpoint> secondary;
+  const auto& tests =
+      recipe.data.test.empty() ? recipe.data.cohorts : recipe.data.test;
+  for (const std::string& cohort : tests) {
+    if (cohort != home) secondary.push_back({cohort, prompt});
+  }
+  secondary.push_back({home, prompt, "hc_abs_error_pct"});
+  if (asks_for_detector(recipe.experiment)) {
+    secondary.push_back({home, "detector"});
+  }
+  return secondary;
+}
+
 // The paper's own question under its own protocol, else protocol.md's.
 SummaryOptions summary_options(const Recipe& recipe) {
   SummaryOptions options;
@@ -274,6 +293,8 @@ SummaryOptions summary_options(const Recipe& recipe) {
     const auto& tests =
         recipe.data.test.empty() ? recipe.data.cohorts : recipe.data.test;
     options.endpoint_cohort = tests.front();
+  } else {
+    options.secondary = secondary_endpoints(recipe, options);
   }
   return options;
 }

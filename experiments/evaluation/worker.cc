@@ -11,7 +11,7 @@ namespace sono {
 namespace {
 
 // Goes up when the meaning of a row changes.
-constexpr int kEvaluationVersion = 1;
+constexpr int kEvaluationVersion = 2;
 
 struct EvaluationCell {
   const Candidate* candidate;
@@ -20,6 +20,27 @@ struct EvaluationCell {
   int draw;
   std::filesystem::path file;  // the result, named by the hash of its inputs
 };
+
+// How surfaces are measured, where it is not the default.
+nlohmann::json surface_inputs(const ExperimentConfig& config) {
+  const ExperimentConfig usual;
+  nlohmann::json inputs = nlohmann::json::object();
+  if (config.surface_convention != usual.surface_convention) {
+    inputs["convention"] = config.surface_convention;
+  }
+  if (config.tolerance_px != usual.tolerance_px) {
+    inputs["tolerance_px"] = config.tolerance_px;
+  }
+  if (config.tolerance_mm != usual.tolerance_mm) {
+    inputs["tolerance_mm"] = config.tolerance_mm;
+  }
+  return inputs;
+}
+
+ScoreOptions score_options(const ExperimentConfig& config) {
+  return {surface_convention(config.surface_convention), config.tolerance_px,
+          config.tolerance_mm};
+}
 
 std::string cell_key(const RunContext& context, const Candidate& candidate,
                      const StudyCohort& entry, const std::string& prompt,
@@ -45,6 +66,10 @@ std::string cell_key(const RunContext& context, const Candidate& candidate,
   if (recipe.tune.frame != "fit") inputs["frame"] = recipe.tune.frame;
   if (prompt == "gt-box" && recipe.experiment.jitter_px != 19) {
     inputs["jitter_px"] = recipe.experiment.jitter_px;
+  }
+  if (const auto surface = surface_inputs(recipe.experiment);
+      !surface.empty()) {
+    inputs["surface"] = surface;
   }
   if (prompt == "detector") inputs["detector"] = candidate.detector_hash;
   return sha256_hex(inputs.dump()).substr(0, 24);
@@ -123,7 +148,8 @@ std::vector<Case> score_cell(const RunContext& context,
     row.y0 = prediction.box.y0;
     row.x1 = prediction.box.x1;
     row.y1 = prediction.box.y1;
-    score_case(prediction.mask, sample.mask, row);
+    score_case(prediction.mask, sample.mask, row,
+               score_options(context.recipe.experiment));
     rows.push_back(std::move(row));
   }
   return rows;
