@@ -12,6 +12,7 @@
 #include "experiments/arm_stages.h"
 #include "experiments/evaluation/baselines.h"
 #include "experiments/evaluation/worker.h"
+#include "experiments/leaks/leak_check.h"
 #include "experiments/quality_stage.h"
 #include "experiments/run_folder.h"
 #include "experiments/run_report.h"
@@ -71,6 +72,7 @@ Candidate tuned_candidate(const RunContext& context, const ArmRun& run,
   candidate.n_real = run.n_real;
   candidate.n_synthetic = static_cast<std::int64_t>(images.synthetic_count());
   candidate.seed = static_cast<std::int64_t>(run.seed);
+  candidate.on_dose_curve = run.synthetic > 0;
   candidate.updates = tuning_steps(recipe, images.count());
   candidate.train_prompt = recipe.tune.train_prompt;
   candidate.checkpoint_hash = tuned.outputs.at("sha256");
@@ -195,20 +197,22 @@ RunOutcome run_recipe(const Recipe& recipe, const OptionTable& options,
 
   const Study study(recipe, comm, stages);
   const auto runs = arm_runs(recipe);
+  const StageResult leaks = find_near_duplicates(context, study, runs, shared);
   const auto datasets = make_datasets(context, study, runs);
 
   const auto candidates =
       make_candidates(context, study, shared, runs, datasets).value();
   Predictor predictor(shared.segmenter, shared.features,
                       recipe.experiment.jitter_px);
-  const auto cases =
+  const auto evaluated =
       evaluate(context, study, candidates, predictor, out / kEvaluationFolder,
                [&] { encode_tests(context, study, shared); });
   const StageResult quality =
       judge_quality(context, study, runs, datasets, shared);
-  RunOutcome outcome =
-      write_report(context, study,
-                   {cases, candidates, datasets, quality.outputs}, predictor);
+  RunOutcome outcome = write_report(
+      context, study,
+      {candidates, datasets, quality.outputs, leaks.outputs, evaluated},
+      predictor);
   outcome.stages_done = stages.done();
   outcome.stages_skipped = stages.skipped();
   return outcome;
@@ -222,9 +226,13 @@ bool look_for_stages(const RunContext& context) {
   const Recipe& recipe = context.recipe;
   const Study study(recipe, context.comm, context.stages);
   const auto runs = arm_runs(recipe);
-  const auto datasets = make_datasets(context, study, runs);
-  if (recipe.experiment.task == "generate") return false;
+  if (recipe.experiment.task == "generate") {
+    make_datasets(context, study, runs);
+    return false;
+  }
   SharedSegmenter shared(recipe, context.out);
+  find_near_duplicates(context, study, runs, shared);
+  const auto datasets = make_datasets(context, study, runs);
   const auto candidates =
       make_candidates(context, study, shared, runs, datasets);
   const auto dir = context.out / kEvaluationFolder;
@@ -232,8 +240,10 @@ bool look_for_stages(const RunContext& context) {
     return false;
   }
   Predictor unused(shared.segmenter, shared.features, 0);
-  const auto cases = evaluate(context, study, *candidates, unused, dir, [] {});
-  context.stages.run("report", report_inputs(context, cases), nullptr);
+  const Evaluated evaluated =
+      evaluate(context, study, *candidates, unused, dir, [] {});
+  context.stages.run("report", report_inputs(context, evaluated.cases),
+                     nullptr);
   return true;
 }
 

@@ -24,7 +24,7 @@ void validate_data(const DataConfig& data) {
     std::vector<std::string> known = data.cohorts;
     for (const char* key :
          {"cohorts", "train", "test", "test_fraction", "split_seed",
-          "phantom_count", "mask", "test_limit"}) {
+          "phantom_count", "mask", "shared_patients", "test_limit"}) {
       known.push_back(key);
     }
     throw ConfigError("option data." + name +
@@ -51,6 +51,8 @@ void validate_data(const DataConfig& data) {
     check_choice("test_list." + name, name, data.cohorts);
   }
   data.annotations.validate();
+  check_choice("data.shared_patients", data.shared_patients,
+               {"refuse", "warn"});
   check_range("data.test_fraction", data.test_fraction, 0.01, 0.99);
   check_range("data.phantom_count", data.phantom_count, 1, 1e7);
   check_range("data.test_limit", data.test_limit, 0, 1e9);
@@ -87,6 +89,13 @@ void validate_experiment(const ExperimentConfig& config) {
   check_range("experiment.ceiling_images", config.ceiling_images, 1, 1e6);
   check_range("experiment.sdedit_strength", config.sdedit_strength, 0.01, 1);
   check_range("experiment.jitter_px", config.jitter_px, 0, 255);
+  for (int count : config.synthetic_counts) {
+    check_range("experiment.synthetic_counts", count, 1,
+                config.synthetic_count);
+  }
+  for (int px : config.jitter_curve) {
+    check_range("experiment.jitter_curve", px, 0, 255);
+  }
   check_choice("experiment.surface_convention", config.surface_convention,
                surface_convention_names());
   check_range("experiment.tolerance_px", config.tolerance_px, 0, 1e4);

@@ -11,7 +11,11 @@
 #include "data/image_file.h"
 #include "data/split.h"
 #include "experiments/arm_images.h"
+#include "experiments/leaks/leak_check.h"
+#include "experiments/named_endpoints.h"
+#include "experiments/report/dose_section.h"
 #include "experiments/report/html_report.h"
+#include "experiments/report/jitter_section.h"
 #include "experiments/report/summary.h"
 #include "experiments/report/text_table.h"
 #include "experiments/run_folder.h"
@@ -22,6 +26,8 @@ namespace {
 // Goes up when the report of equal cases changes.
 constexpr int kReportVersion = 4;
 constexpr char kCasesFile[] = "cases.csv";
+constexpr char kJitterFile[] = "jitter.csv";
+constexpr char kDoseFile[] = "dose.csv";
 constexpr char kSummaryFile[] = "summary.json";
 constexpr char kReportFile[] = "report.html";
 
@@ -154,7 +160,7 @@ std::vector<ReportPicture> overlay_pictures(const RunContext& context,
   for (const StudyCohort& entry : study.cohorts()) {
     if (entry.test.empty()) continue;
     std::vector<const Case*> rows;
-    for (const Case& row : data.cases) {
+    for (const Case& row : data.evaluated.cases) {
       if (row.cohort == entry.name && row.arm == arm && row.prompt == prompt &&
           row.n_real == n_real && row.dice &&
           row.train_cohort == context.recipe.data.train.front() &&
@@ -223,6 +229,9 @@ std::vector<std::string> notices(const RunContext& context, const Study& study,
                       ": that run trained on its real images alone.");
     }
   }
+  for (const std::string& line : leak_notices(data.leaks)) {
+    lines.push_back(line);
+  }
   lines.push_back(
       "Whether a test image was in the training data of the published "
       "LiteMedSAM weights is not known.");
@@ -249,54 +258,12 @@ nlohmann::json provenance(const RunContext& context, const Study& study,
     if (candidate.seed) name += "-s" + std::to_string(*candidate.seed);
     weights[name] = candidate.checkpoint_hash;
   }
-  return {{"version", SONO_VERSION},
-          {"config", config_hash(context.options)},
-          {"machine", context.machine},
-          {"cohorts", cohorts},
-          {"synthetic data sets", datasets},
-          {"segmenter weights", weights},
-          {"cases.csv", cases_hash},
-          {"summary.json", summary_hash},
-          {"options", context.options.results()}};
-}
-
-// Beside the endpoint: its Dice in the other test cohorts, the error of the
-// circumference, and the prompt `detector` where the recipe asks for it.
-std::vector<SecondaryEndpoint> secondary_endpoints(
-    const Recipe& recipe, const SummaryOptions& options) {
-  const std::string &home = options.endpoint_cohort,
-                    &prompt = options.endpoint_prompt;
-  std::vector<SecondaryEndpoint> secondary;
-  const auto& tests =
-      recipe.data.test.empty() ? recipe.data.cohorts : recipe.data.test;
-  for (const std::string& cohort : tests) {
-    if (cohort != home) secondary.push_back({cohort, prompt});
-  }
-  secondary.push_back({home, prompt, "hc_abs_error_pct"});
-  if (asks_for_detector(recipe.experiment)) {
-    secondary.push_back({home, "detector"});
-  }
-  return secondary;
-}
-
-// The paper's own question under its own protocol, else protocol.md's.
-SummaryOptions summary_options(const Recipe& recipe) {
-  SummaryOptions options;
-  options.endpoint_train_cohort = recipe.data.train.front();
-  options.endpoint_cohort = recipe.data.train.front();
-  options.endpoint_n_real = recipe.experiment.n_real.front();
-  if (recipe.experiment.protocol == "wang") {
-    options.endpoint_treatment = "joint";
-    options.endpoint_control = "none";
-    options.endpoint_prompt = "gt-box";
-    options.controls = {"none", "weak", "strong"};
-    const auto& tests =
-        recipe.data.test.empty() ? recipe.data.cohorts : recipe.data.test;
-    options.endpoint_cohort = tests.front();
-  } else {
-    options.secondary = secondary_endpoints(recipe, options);
-  }
-  return options;
+  return {
+      {"version", SONO_VERSION},      {"config", config_hash(context.options)},
+      {"machine", context.machine},   {"cohorts", cohorts},
+      {"leaks", data.leaks},          {"synthetic data sets", datasets},
+      {"segmenter weights", weights}, {"cases.csv", cases_hash},
+      {"summary.json", summary_hash}, {"options", context.options.results()}};
 }
 
 // Writes the three files into `dir`; returns the text table.
@@ -304,8 +271,18 @@ std::string write_files(const RunContext& context, const Study& study,
                         const ReportData& data, const std::string& cases_text,
                         Predictor& predictor,
                         const std::filesystem::path& dir) {
-  const nlohmann::json summary =
-      summarize(data.cases, summary_options(context.recipe));
+  nlohmann::json summary =
+      summarize(data.evaluated.cases, named_endpoints(context.recipe));
+  if (!data.evaluated.jitter_curve.empty()) {
+    summary["jitter"] =
+        summarize_jitter(data.evaluated.jitter_curve, IntervalOptions());
+    write_cases(dir / kJitterFile, data.evaluated.jitter_curve);
+  }
+  if (!data.evaluated.dose.empty()) {
+    summary["dose"] = summarize_dose(data.evaluated.cases, data.evaluated.dose,
+                                     IntervalOptions());
+    write_cases(dir / kDoseFile, data.evaluated.dose);
+  }
   const std::string summary_text = format_summary(summary);
   ReportInput input;
   input.title = context.recipe.experiment.title;
@@ -336,8 +313,8 @@ nlohmann::json report_inputs(const RunContext& context,
 
 RunOutcome write_report(const RunContext& context, const Study& study,
                         const ReportData& data, Predictor& predictor) {
-  const std::string cases_text = format_cases(data.cases);
-  nlohmann::json inputs = report_inputs(context, data.cases);
+  const std::string cases_text = format_cases(data.evaluated.cases);
+  nlohmann::json inputs = report_inputs(context, data.evaluated.cases);
   if (!data.quality.is_null()) inputs["quality"] = data.quality;
   const auto work = [&](const std::filesystem::path& dir) {
     nlohmann::json outputs;
@@ -352,6 +329,10 @@ RunOutcome write_report(const RunContext& context, const Study& study,
   run_together(context.comm, [&] {
     if (!context.rank_zero()) return;
     for (const char* name : {kCasesFile, kSummaryFile, kReportFile}) {
+      write_file_atomic(context.out / name, read_file(stage.dir / name));
+    }
+    for (const char* name : {kJitterFile, kDoseFile}) {
+      if (!std::filesystem::exists(stage.dir / name)) continue;
       write_file_atomic(context.out / name, read_file(stage.dir / name));
     }
   });

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "experiments/evaluation/predictor.h"
+#include "experiments/evaluation/worker.h"
 #include "experiments/pipeline.h"
 #include "experiments/report/cases.h"
 #include "experiments/study.h"
@@ -12,11 +13,12 @@
 namespace sono {
 
 struct ReportData {
-  const std::vector<Case>& cases;
   const std::vector<Candidate>& candidates;
   // Stages that made synthetic data sets, by label of the run.
   const std::map<std::string, StageResult>& datasets;
   const nlohmann::json& quality;  // outputs of the quality stage, or null
+  const nlohmann::json& leaks;    // outputs of the leak check
+  const Evaluated& evaluated;
 };
 
 // A stage that writes the three files, which are then copied into the run's

@@ -13,14 +13,23 @@
 
 namespace sono {
 
+struct Evaluated {
+  std::vector<Case> cases;
+  // Under gt-box with the jitters of experiment.jitter_curve; these stand in no
+  // table.
+  std::vector<Case> jitter_curve;
+  // Of runs with fewer synthetic images (experiment.synthetic_counts), in no
+  // table but that of N real by N synthetic.
+  std::vector<Case> dose;
+};
+
 // Scores all cells that are missing under `dir` and returns the rows of all.
 // `prepare` is called on every rank before work when any cell is missing. All
 // ranks must call; each is one worker.
-std::vector<Case> evaluate(const RunContext& context, const Study& study,
-                           const std::vector<Candidate>& candidates,
-                           Predictor& predictor,
-                           const std::filesystem::path& dir,
-                           const std::function<void()>& prepare);
+Evaluated evaluate(const RunContext& context, const Study& study,
+                   const std::vector<Candidate>& candidates,
+                   Predictor& predictor, const std::filesystem::path& dir,
+                   const std::function<void()>& prepare);
 
 // Cells that `evaluate` would have to score.
 std::size_t missing_cells(const RunContext& context, const Study& study,

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <set>
 
 #include "experiments/metrics/score.h"
 #include "experiments/report/cells.h"
@@ -96,16 +95,29 @@ void add_rows(std::span<const Case> cases, std::span<const Measure> measures,
   }
 }
 
+// By the smallest reference circumference in each.
+std::vector<std::string> strata_of(std::span<const Case> cases) {
+  std::map<std::string, double> least;
+  for (const Case& row : cases) {
+    if (row.stratum.empty() || !row.hc_reference_mm) continue;
+    const auto known = least.emplace(row.stratum, *row.hc_reference_mm).first;
+    known->second = std::min(known->second, *row.hc_reference_mm);
+  }
+  std::vector<std::string> strata;
+  for (const auto& [stratum, hc] : least) strata.push_back(stratum);
+  std::ranges::sort(strata, {}, [&](const std::string& stratum) {
+    return least.at(stratum);
+  });
+  return strata;
+}
+
 }  // namespace
 
 json summarize_agreement(std::span<const Case> cases,
                          const IntervalOptions& options) {
   json rows = json::array();
   add_rows(cases, kMeasures, "", options, rows);
-  std::set<std::string> strata;
-  for (const Case& row : cases) strata.insert(row.stratum);
-  strata.erase("");
-  for (const std::string& stratum : strata) {
+  for (const std::string& stratum : strata_of(cases)) {
     const auto inside =
         pick(cases, [&](const Case& row) { return row.stratum == stratum; });
     add_rows(inside, std::span(kMeasures).first(1), stratum, options, rows);

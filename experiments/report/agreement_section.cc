@@ -232,8 +232,9 @@ std::string charts(const Selection& chosen) {
     figures += "<figure><h3>" + escape_html((*row)["arm"].get<std::string>()) +
                ", HC on " + escape_html(chosen.cohort) + "</h3>" +
                agreement_chart(*row) +
-               "<figcaption>Prediction minus reference, mm; first seed. "
-               "Crosses: heads without an ellipse.</figcaption></figure>\n";
+               "<figcaption>Prediction minus reference, mm; dots of the first "
+               "seed, lines and bands of all. Crosses: heads without an "
+               "ellipse, left out of the lines.</figcaption></figure>\n";
   }
   if (figures.empty()) return "";
   return "<div class=\"charts\">" + figures + "</div>\n";

@@ -5,6 +5,8 @@
 
 #include "experiments/report/agreement_section.h"
 #include "experiments/report/chart.h"
+#include "experiments/report/dose_section.h"
+#include "experiments/report/jitter_section.h"
 #include "experiments/report/named_section.h"
 #include "experiments/report/panel.h"
 #include "experiments/report/quality_section.h"
@@ -242,6 +244,7 @@ std::string render_report(const ReportInput& input) {
   body += render_endpoint(input.summary) + render_findings(input.summary) +
           render_named(input.summary) + render_charts(panels) +
           render_tables(panels) + render_agreement(input.summary) +
+          render_jitter(input.summary) + render_dose(input.summary) +
           render_comparisons(input.summary) + render_quality(input.quality) +
           render_pictures(input.pictures) + render_provenance(input.provenance);
   return "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"

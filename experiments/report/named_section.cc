@@ -78,7 +78,7 @@ std::string explanation(const json& named) {
 }  // namespace
 
 std::string show_p(double p) {
-  return p < 0.0001 ? "< 0.0001" : fixed(p, p < 0.01 ? 4 : 3);
+  return p < 0.0001 ? "<0.0001" : fixed(p, p < 0.01 ? 4 : 3);
 }
 
 std::string show_difference(const json& comparison) {

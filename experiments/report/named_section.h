@@ -11,7 +11,7 @@ namespace sono {
 // could not be computed was named.
 std::string render_named(const nlohmann::json& summary);
 
-// "0.013", "< 0.0001".
+// "0.013", "<0.0001".
 std::string show_p(double p);
 
 // The difference of a comparison with its interval, in Dice points, percent or

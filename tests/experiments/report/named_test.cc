@@ -101,7 +101,7 @@ TEST(NamedSection, SaysWhatWasFoundInSentences) {
 }
 
 TEST(NamedSection, NeverShowsAPOfZero) {
-  EXPECT_EQ(show_p(0), "< 0.0001");
+  EXPECT_EQ(show_p(0), "<0.0001");
   EXPECT_EQ(show_p(0.00312), "0.0031");
   EXPECT_EQ(show_p(0.0469), "0.047");
   EXPECT_EQ(show_p(1), "1.000");
