@@ -9,10 +9,14 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/message.h"
-#include "data/image_file.h"
+#include "data/frame_file.h"
+#include "data/layouts/dicom.h"
 #include "data/layouts/folder.h"
+#include "data/layouts/frame_choice.h"
 #include "data/layouts/hc18.h"
+#include "data/layouts/nnunet.h"
 #include "data/layouts/pairs.h"
+#include "data/layouts/table.h"
 
 namespace sono {
 namespace {
@@ -24,7 +28,7 @@ std::string size_text(const cv::Mat& image) {
 FilledMask load_mask(const CohortEntry& entry, const cv::Mat& image,
                      MaskPolicy policy) {
   const std::string name = entry.mask_path.string();
-  const cv::Mat annotation = read_image(entry.mask_path);
+  const cv::Mat annotation = read_annotation(entry);
   if (annotation.size() != image.size()) {
     throw DataError(name + ": mask of " + size_text(annotation) +
                     " px for an image of " + size_text(image) +
@@ -44,6 +48,18 @@ std::string exact(double value) {
   return text;
 }
 
+// Left out where a file is one whole image, as all were at first.
+void hash_parts(Sha256& hash, const CohortEntry& entry) {
+  const cv::Rect& r = entry.region;
+  const bool whole = r.empty() && entry.image_frame == 0 &&
+                     entry.mask_frame == 0 && entry.mask_value == 0;
+  if (whole) return;
+  for (int number : {entry.image_frame, entry.mask_frame, entry.mask_value, r.x,
+                     r.y, r.width, r.height}) {
+    hash.update(std::to_string(number) + " ");
+  }
+}
+
 void hash_info(Sha256& hash, const CohortEntry& entry) {
   const SampleInfo& info = entry.info;
   for (const std::string& field :
@@ -53,12 +69,15 @@ void hash_info(Sha256& hash, const CohortEntry& entry) {
     hash.update(field);
     hash.update(std::string_view("\0", 1));
   }
+  hash_parts(hash, entry);
 }
 
 }  // namespace
 
 void CohortConfig::validate() const {
   check_choice("data.mask", mask, {"auto", "ellipse", "strict"});
+  check_choice("data.burned_in", burned_in, {"refuse", "keep"});
+  FrameChoice::parse(frames, "option data.frames");
 }
 
 void describe(OptionTable& table, CohortConfig& config) {
@@ -66,6 +85,39 @@ void describe(OptionTable& table, CohortConfig& config) {
             "what to do with annotations that are outlines: auto fills a "
             "closed one and fits an ellipse to an open one, ellipse fits one "
             "to every outline, strict refuses an open one");
+  table.add("data.frames", &config.frames, OptionKind::kAddedResult,
+            "frames of a DICOM loop or NIfTI stack that become images: one "
+            "(refuse longer files), first, middle, all, annotated, or numbers "
+            "from 0 such as 0,12");
+  table.add("data.label", &config.label, OptionKind::kAddedResult,
+            "foreground label of nnU-Net data sets; empty: the only one");
+  table.add("data.burned_in", &config.burned_in, OptionKind::kAddedResult,
+            "DICOM files that may hold a name in their pixels, with nothing to "
+            "say where the picture is: refuse or keep");
+  // Its effect, the patients' keys, is part of a cohort's content.
+  table.add("data.salt_file", &config.salt_file, OptionKind::kPlace,
+            "file with a secret of 16 bytes or more that DICOM patients' keys "
+            "are salted with; empty: salts from the files themselves");
+}
+
+cv::Mat read_image(const CohortEntry& entry) {
+  cv::Mat image = read_frame(entry.image_path, entry.image_frame);
+  if (entry.region.empty()) return image;
+  const cv::Rect region = entry.region & cv::Rect(0, 0, image.cols, image.rows);
+  if (region.empty()) {
+    throw DataError(entry.image_path.string() +
+                    ": the picture's region lies outside of its " +
+                    size_text(image) + " px; correct it in cohort.csv");
+  }
+  cv::Mat kept = cv::Mat::zeros(image.size(), image.type());
+  image(region).copyTo(kept(region));
+  return kept;
+}
+
+cv::Mat read_annotation(const CohortEntry& entry) {
+  const cv::Mat labels = read_mask_frame(entry.mask_path, entry.mask_frame);
+  if (entry.mask_value == 0) return labels;
+  return labels == entry.mask_value;
 }
 
 Cohort::Cohort(std::string name, std::string layout,
@@ -102,7 +154,7 @@ Sample Cohort::load(std::size_t index) const {
   const CohortEntry& source = entry(index);
   Sample sample;
   static_cast<SampleInfo&>(sample) = source.info;
-  sample.image = read_image(source.image_path);
+  sample.image = read_image(source);
   if (!source.mask_path.empty()) {
     FilledMask filled = load_mask(source, sample.image, policy_);
     sample.mask = std::move(filled.mask);
@@ -133,14 +185,26 @@ Cohort open_cohort(const std::string& name, const std::filesystem::path& dir,
                       " to the folder that holds its images");
   }
   const MaskPolicy policy = mask_policy(config.mask);
+  if (auto entries = read_table_layout(dir, config)) {
+    return {name, "table", *entries, policy};
+  }
   if (auto entries = read_hc18(dir)) return {name, "hc18", *entries, policy};
-  if (auto entries = read_pairs(dir)) return {name, "pairs", *entries, policy};
+  if (auto entries = read_nnunet(dir, config)) {
+    return {name, "nnunet", *entries, policy};
+  }
+  if (auto entries = read_pairs(dir, config)) {
+    return {name, "pairs", *entries, policy};
+  }
+  if (auto entries = read_dicom_layout(dir, config)) {
+    return {name, "dicom", *entries, policy};
+  }
   if (auto entries = read_folder(dir)) {
     return {name, "folder", *entries, policy};
   }
   throw DataError(dir.string() +
-                  ": no images found; expected training_set/NNN_HC.png, "
-                  "image/ beside mask/, or PNG and JPEG files");
+                  ": no images found; expected cohort.csv, "
+                  "training_set/NNN_HC.png, nnU-Net's dataset.json, image/ "
+                  "beside mask/, DICOM, or PNG, JPEG and TIFF files");
 }
 
 void check_cohort(const Cohort& cohort) {

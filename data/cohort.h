@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <opencv2/core.hpp>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,16 @@ struct CohortConfig {
   // What to do with annotations that are outlines: "auto", "ellipse" or
   // "strict"; see MaskPolicy.
   std::string mask = "auto";
+  // Frames of a file with several that become images: "one" (refuse such a
+  // file), "first", "middle", "all", "annotated", or numbers from 0: "0,12".
+  std::string frames = "one";
+  // Foreground label of an nnU-Net data set; empty: the only one.
+  std::string label;
+  // DICOM files that do not say where their picture is and may hold a name in
+  // their pixels: "refuse" or "keep".
+  std::string burned_in = "refuse";
+  // Secret for the keys of DICOM patients; see data/layouts/pseudonyms.h.
+  std::string salt_file;
 
   void validate() const;  // ConfigError naming the option
 };
@@ -30,7 +41,18 @@ struct CohortEntry {
   std::filesystem::path image_path;
   std::filesystem::path mask_path;  // empty without annotation
   std::string label;                // class folder's name; may be empty
+  int image_frame = 0;              // of a file with several
+  int mask_frame = 0;
+  // Value of the mask's foreground; 0: what is above half of its maximum.
+  int mask_value = 0;
+  // The picture's part of the pixels, the rest is set to 0; empty: all of it.
+  cv::Rect region;
 };
+
+// The image's pixels, CV_8UC1, with 0 outside of the region; the mask's, as
+// they are annotated. DataError naming the file.
+cv::Mat read_image(const CohortEntry& entry);
+cv::Mat read_annotation(const CohortEntry& entry);
 
 class Cohort {
  public:
@@ -39,7 +61,7 @@ class Cohort {
          MaskPolicy policy);
 
   const std::string& name() const { return name_; }
-  // "hc18", "pairs" or "folder".
+  // "table", "hc18", "nnunet", "pairs", "folder" or "dicom".
   const std::string& layout() const { return layout_; }
   std::size_t size() const { return entries_.size(); }
   // True when every image has an annotation.
@@ -65,9 +87,12 @@ class Cohort {
 };
 
 // Opens the cohort in `dir`. Layouts, tried in this order:
+//   table   cohort.csv names images of any format and what is known of them
 //   hc18    training_set/NNN_HC.png + NNN_HC_Annotation.png and a csv of pixel
 //           sizes and head circumferences (`dir` may be training_set itself)
+//   nnunet  dataset.json, imagesTr, labelsTr (`dir` may be an image folder)
 //   pairs   image/X.png + mask/X_Annotation.png (or mask/X.png)
+//   dicom   DICOM files at any depth, masks of their names beside them
 //   folder  images in `dir`, or in one folder a class; no masks
 // ConfigError when `dir` is no folder, DataError when no layout fits or the
 // csv lacks an image.

@@ -9,10 +9,8 @@
 #include <sstream>
 #include <vector>
 
-#include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/hash.h"
-#include "data/image_file.h"
 
 namespace sono {
 namespace {
@@ -86,11 +84,14 @@ class Audit {
 
   void visit(const CohortEntry& entry) {
     count_info(entry);
-    const std::optional<cv::Mat> image = read(entry.image_path, true);
+    const std::optional<cv::Mat> image =
+        read(entry.image_path, [&] { return read_image(entry); });
+    if (image) remember(entry, *image);
     if (image) ++sizes_[size_text(*image)];
     if (entry.mask_path.empty()) return;
     ++num_masks_;
-    const std::optional<cv::Mat> annotation = read(entry.mask_path, false);
+    const std::optional<cv::Mat> annotation =
+        read(entry.mask_path, [&] { return read_annotation(entry); });
     if (!annotation) return;
     if (image && annotation->size() != image->size()) {
       problem("mask_size", {file_name(entry.mask_path)},
@@ -115,22 +116,25 @@ class Audit {
     }
   }
 
-  // The pixels, or nothing and a problem. Images also enter the search for
-  // duplicates.
+  // The pixels, or nothing and a problem.
+  template <class Reader>
   std::optional<cv::Mat> read(const std::filesystem::path& path,
-                              bool is_image) {
+                              Reader reader) {
     try {
-      const std::string bytes = read_file(path);
-      const cv::Mat pixels = decode_image(bytes, file_name(path));
-      if (is_image) {
-        files_by_bytes_[sha256_hex(bytes)].push_back(file_name(path));
-        files_by_pixels_[pixel_hash(pixels)].push_back(file_name(path));
-      }
-      return pixels;
+      return reader();
     } catch (const DataError& error) {
       problem("unreadable", {file_name(path)}, error.what());
       return std::nullopt;
     }
+  }
+
+  // For the search for duplicates; the frames of a file share its bytes.
+  void remember(const CohortEntry& entry, const cv::Mat& image) {
+    const std::string name = file_name(entry.image_path);
+    const std::string frame = std::to_string(entry.image_frame);
+    files_by_bytes_[sha256_file(entry.image_path) + " " + frame].push_back(
+        name);
+    files_by_pixels_[pixel_hash(image)].push_back(name);
   }
 
   void visit_mask(const CohortEntry& entry, const cv::Mat& annotation) {

@@ -16,6 +16,7 @@
 #include "core/atomic_file.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "data/formats/tiff.h"
 
 namespace sono {
 namespace {
@@ -40,7 +41,9 @@ bool starts_with(std::string_view bytes,
                     });
 }
 
-void check_dimensions(std::int64_t width, std::int64_t height,
+}  // namespace
+
+void check_image_size(std::int64_t width, std::int64_t height,
                       std::size_t size_bytes, const std::string& name) {
   const std::string size =
       std::to_string(width) + "x" + std::to_string(height) + " px";
@@ -58,6 +61,8 @@ void check_dimensions(std::int64_t width, std::int64_t height,
                     kReplaceFile);
   }
 }
+
+namespace {
 
 // ---- PNG reading -----------------------------------------------------------
 
@@ -117,7 +122,7 @@ class PngReader {
   }
 
   void allocate() {
-    check_dimensions(width_, height_, bytes_.size(), name_);
+    check_image_size(width_, height_, bytes_.size(), name_);
     pixels_.create(height_, width_, CV_8UC(channels_));
     SONO_CHECK_EQ(png_get_rowbytes(png_, info_),
                   static_cast<std::size_t>(width_) * channels_);
@@ -190,7 +195,7 @@ class JpegReader {
 
   cv::Mat decode() {
     if (!read_header()) throw_corrupt();
-    check_dimensions(jpeg_.image_width, jpeg_.image_height, bytes_.size(),
+    check_image_size(jpeg_.image_width, jpeg_.image_height, bytes_.size(),
                      name_);
     pixels_.create(static_cast<int>(jpeg_.image_height),
                    static_cast<int>(jpeg_.image_width), CV_8UC1);
@@ -314,7 +319,8 @@ bool is_image_name(const std::filesystem::path& path) {
   std::string extension = path.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(),
                  [](unsigned char c) { return std::tolower(c); });
-  return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
+  return extension == ".png" || extension == ".jpg" || extension == ".jpeg" ||
+         extension == ".tif" || extension == ".tiff";
 }
 
 cv::Mat read_image(const std::filesystem::path& path) {
@@ -328,9 +334,11 @@ cv::Mat decode_image(std::string_view bytes, const std::string& name) {
   if (starts_with(bytes, kJpegSignature)) {
     return JpegReader(bytes, name).decode();
   }
-  throw DataError(name +
-                  (bytes.empty() ? ": empty file" : ": neither PNG nor JPEG") +
-                  kReplaceFile);
+  if (is_tiff(bytes)) return decode_tiff(bytes, name);
+  throw DataError(
+      name +
+      (bytes.empty() ? ": empty file" : ": neither PNG nor JPEG nor TIFF") +
+      kReplaceFile);
 }
 
 std::vector<std::uint8_t> encode_png(const cv::Mat& image) {

@@ -1,5 +1,6 @@
 #pragma once
-// Grey images in and out: PNG and JPEG files read as 8-bit grey, PNG written.
+// Grey images in and out: PNG, JPEG and TIFF files read as 8-bit grey, PNG
+// written.
 // Every input is treated as hostile: a damaged file is a DataError that names
 // it, and no header can make the reader allocate more than its bytes warrant.
 
@@ -15,6 +16,11 @@ namespace sono {
 inline constexpr int kMaxImageSidePx = 32768;
 inline constexpr std::int64_t kMaxImagePixels = 200'000'000;
 
+// DataError naming `name` when a header's size is absurd, or more than so many
+// bytes of file can hold.
+void check_image_size(std::int64_t width, std::int64_t height,
+                      std::size_t size_bytes, const std::string& name);
+
 // True for the file names (by extension, any case) that `read_image` accepts.
 bool is_image_name(const std::filesystem::path& path);
 
@@ -22,7 +28,7 @@ bool is_image_name(const std::filesystem::path& path);
 // 0.114 B), 16 bits are scaled to 8, fewer than 8 are expanded to 0..255, and
 // transparent pixels are laid over black. gAMA and colour profiles are ignored.
 // DataError names the file when it is missing, truncated, corrupt, absurdly
-// large, or neither PNG nor JPEG.
+// large, or neither PNG nor JPEG nor TIFF (see data/formats/tiff.h).
 cv::Mat read_image(const std::filesystem::path& path);
 
 // The same from memory; `name` stands for the file in messages.

@@ -229,9 +229,7 @@ class WorkLoop {
       if (num_done_ == work_.items) break;
       if (!progressed) wait();
     }
-    // All is done, so any lease still there is a dead worker's or soon lost.
-    std::error_code ignored;
-    fs::remove_all(work_.lease_folder, ignored);
+    remove_leases();
     return made_here_;
   }
 
@@ -252,9 +250,28 @@ class WorkLoop {
     return num_done_ > before;
   }
 
+  fs::path lease_of(std::int64_t item) const {
+    const std::string name =
+        work_.name ? work_.name(item) : std::to_string(item);
+    return work_.lease_folder / (name + ".lease");
+  }
+
+  // All is done, so any lease still there is a dead worker's or soon lost. In
+  // a folder of named items others may still be at work on theirs.
+  void remove_leases() const {
+    std::error_code ignored;
+    if (!work_.name) {
+      fs::remove_all(work_.lease_folder, ignored);
+      return;
+    }
+    for (std::int64_t item = 0; item < work_.items; ++item) {
+      fs::remove(lease_of(item), ignored);
+    }
+    fs::remove(work_.lease_folder, ignored);  // when it is empty
+  }
+
   void try_item(std::int64_t item) {
-    const auto lease = watcher_.try_lease(work_.lease_folder /
-                                          (std::to_string(item) + ".lease"));
+    const auto lease = watcher_.try_lease(lease_of(item));
     if (!lease) return;
     // Done between the look and the lease?
     if (!work_.is_done(item)) {

@@ -82,8 +82,12 @@ struct LeasedWork {
   // Makes item i's result so that is_done(i) holds. Must be idempotent. Throw
   // StopRequested to leave at once; the lease is given back.
   std::function<void(std::int64_t)> work;
-  // Place of the lease files; one folder a list of items.
+  // Place of the lease files; one folder a list of items, or items that have
+  // names.
   std::filesystem::path lease_folder;
+  // The item's name in that folder, for lists that differ from worker to
+  // worker; empty: its number.
+  std::function<std::string(std::int64_t)> name;
   // Where this worker starts in the list; speed only.
   std::int64_t first_item = 0;
   // Asked before each item and while waiting; empty: never stop.

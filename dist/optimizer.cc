@@ -2,17 +2,20 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
-#include "core/error.h"
+#include "core/check.h"
 
 namespace sono {
 
-// The ranges whose moments this rank holds, as views. One fused call takes them
-// all; cut at other places than whole blocks a kernel would give other bits.
+// The ranges of a group whose moments this rank holds, as views. One fused call
+// takes them all; cut at other places than whole blocks or the beginnings of
+// parameters a kernel would give other bits.
 struct Optimizer::Pieces {
-  explicit Pieces(Arena& arena) {
-    for (const Range& range : arena.exp_avg.ranges()) {
+  Pieces(Arena& arena, Range group) {
+    for (const Range& held : arena.exp_avg.ranges()) {
+      const Range range{std::max(held.begin, group.begin),
+                        std::min(held.end, group.end)};
+      if (range.size() <= 0) continue;
       params.push_back(arena.params.view(range));
       grads.push_back(arena.grad.view(range));
       exp_avgs.push_back(arena.exp_avg.view(range));
@@ -36,6 +39,20 @@ double ema_decay_at(const OptimizerOptions& options, std::int64_t updates) {
   return std::min(options.ema_decay, risen);
 }
 
+std::vector<RateGroup> rate_groups(const Layout& layout,
+                                   const std::vector<double>& factors) {
+  if (factors.empty()) return {};
+  const auto& entries = layout.entries();
+  SONO_CHECK_EQ(factors.size(), entries.size());
+  std::vector<RateGroup> groups;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (!groups.empty() && groups.back().factor == factors[i]) continue;
+    if (!groups.empty()) groups.back().range.end = entries[i].offset;
+    groups.push_back({{entries[i].offset, layout.size()}, factors[i]});
+  }
+  return groups;
+}
+
 void Optimizer::step(Arena& arena, double norm, double learning_rate,
                      double loss) {
   at::NoGradGuard no_grad;
@@ -51,17 +68,26 @@ void Optimizer::step(Arena& arena, double norm, double learning_rate,
   }
   state.skipped_in_row = 0;
   ++state.updates;
-  Pieces pieces(arena);
-  if (!pieces.params.empty()) {
-    const bool clips = options_.clip_norm > 0 && norm > options_.clip_norm;
-    // The fused kernels divide gradients by it: no pass of its own.
-    std::optional<at::Tensor> divisor;
-    if (clips) {
-      divisor = at::full({}, (norm + 1e-6) / options_.clip_norm,
-                         pieces.params.front().options().dtype(at::kFloat));
-    }
-    update(pieces, learning_rate, divisor);
+  // The fused kernels divide gradients by it: no pass of its own.
+  std::optional<at::Tensor> divisor;
+  if (options_.clip_norm > 0 && norm > options_.clip_norm) {
+    divisor = at::full({}, (norm + 1e-6) / options_.clip_norm,
+                       arena.params.data.options());
   }
+  if (groups_.empty()) {
+    step_group(arena, {arena.layout().all()}, learning_rate, divisor);
+  }
+  for (const RateGroup& group : groups_) {
+    step_group(arena, group, learning_rate, divisor);
+  }
+}
+
+void Optimizer::step_group(Arena& arena, const RateGroup& group,
+                           double learning_rate,
+                           const std::optional<at::Tensor>& divisor) const {
+  Pieces pieces(arena, group.range);
+  if (pieces.params.empty()) return;
+  update(pieces, learning_rate * group.factor, divisor);
   const double decay = ema_decay_at(options_, state.updates);
   for (std::size_t i = 0; i < pieces.emas.size(); ++i) {
     pieces.emas[i].lerp_(pieces.params[i], 1 - decay);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "dist/arena.h"
 
@@ -26,6 +27,18 @@ struct OptimizerOptions {
   std::int64_t ema_begin = 0;  // the average is a copy up to this update
 };
 
+// Parameters with a learning rate of their own: `factor` times the step's.
+struct RateGroup {
+  Range range;  // of the layout
+  double factor = 1;
+};
+
+// One factor a parameter of the layout, or none: 1 for all. Neighbours of one
+// factor are one group; groups begin where a parameter does, so that no value
+// depends on how they are cut.
+std::vector<RateGroup> rate_groups(const Layout& layout,
+                                   const std::vector<double>& factors);
+
 // What a resumed run needs besides the arena.
 struct OptimizerState {
   std::int64_t updates = 0;         // steps that changed the parameters
@@ -42,7 +55,10 @@ class Optimizer {
  public:
   static constexpr int kMaxSkippedInRow = 10;
 
-  explicit Optimizer(OptimizerOptions options) : options_(options) {}
+  // `groups` cover the arena's layout; none: one rate for all.
+  explicit Optimizer(OptimizerOptions options,
+                     std::vector<RateGroup> groups = {})
+      : options_(options), groups_(std::move(groups)) {}
 
   // Applies arena.grad, whose L2 norm over all ranks is `norm`; clipping scales
   // it in place. A non-finite norm or loss leaves everything as it was and is
@@ -54,9 +70,12 @@ class Optimizer {
 
  private:
   struct Pieces;
+  void step_group(Arena& arena, const RateGroup& group, double learning_rate,
+                  const std::optional<at::Tensor>& divisor) const;
   void update(Pieces& pieces, double learning_rate,
               const std::optional<at::Tensor>& divisor) const;
   OptimizerOptions options_;
+  std::vector<RateGroup> groups_;
 };
 
 }  // namespace sono

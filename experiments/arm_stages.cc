@@ -30,7 +30,7 @@ Datasets make_latent_datasets(const RunContext& context, const Study& study,
       adapted.push_back(adapt_latent(context, study, generator, group, *model));
     }
     datasets[generator.label()] =
-        generate_latent(context, generator, groups, adapted, *model);
+        generate_latent(context, study, generator, groups, adapted, *model);
   }
   return datasets;
 }

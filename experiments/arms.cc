@@ -6,14 +6,14 @@ namespace sono {
 
 const std::vector<std::string>& known_arms() {
   static const std::vector<std::string> kArms = {
-      "none",   "weak",  "strong", "us-aug",    "phantom",
-      "sdedit", "joint", "concat", kCeilingArm, kResolutionArm};
+      "none",  "weak",   "strong",     "us-aug",    "phantom",     "sdedit",
+      "joint", "concat", "controlnet", kCeilingArm, kResolutionArm};
   return kArms;
 }
 
 bool is_diffusion_arm(const std::string& arm) {
-  return arm == "concat" || arm == "joint" || arm == "sdedit" ||
-         arm == kImagesArm;
+  return arm == "concat" || arm == "joint" || arm == "controlnet" ||
+         arm == "sdedit" || arm == kImagesArm;
 }
 
 bool is_augmentation_arm(const std::string& arm) {

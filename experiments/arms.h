@@ -12,7 +12,8 @@ namespace sono {
 
 // The arms a recipe may name, in the order of the tables.
 const std::vector<std::string>& known_arms();
-// Their synthetic images come from diffusion: concat, joint, sdedit.
+// Their synthetic images come from diffusion: concat, joint, controlnet,
+// sdedit.
 bool is_diffusion_arm(const std::string& arm);
 // Their real images come in augmented variants: us-aug, weak, strong.
 bool is_augmentation_arm(const std::string& arm);

@@ -5,7 +5,10 @@
 #include <map>
 
 #include "core/error.h"
+#include "data/ellipse.h"
 #include "data/split.h"
+#include "experiments/arms.h"
+#include "trainer/aspect_buckets.h"
 
 namespace sono {
 namespace {
@@ -74,6 +77,28 @@ LatentGroup make_group(const Recipe& recipe, const Cohort& cohort,
 }
 
 }  // namespace
+
+MaskGuidance guidance_of(const ArmRun& run) {
+  return parse_mask_guidance("experiment.arms",
+                             run.arm == kImagesArm ? "grey" : run.arm);
+}
+
+EllipsePrior group_prior(const Study& study, const ArmRun& run,
+                         const LatentGroup& group, int side) {
+  const Cohort& cohort = study.training(run);
+  std::vector<Ellipse> ellipses;
+  for (std::size_t i : group.images) {
+    const Sample sample = cohort.load(i);
+    const auto ellipse =
+        fit_ellipse(fit_to_bucket(sample.mask, {side, side}) > 127);
+    if (!ellipse) {
+      throw DataError("no ellipse fits the mask of " + sample.id +
+                      " in cohort " + cohort.name() + ", cut to a square");
+    }
+    ellipses.push_back(*ellipse);
+  }
+  return EllipsePrior(ellipses, {side, side});
+}
 
 int trimester_of(const SampleInfo& info) {
   if (info.trimester > 0) return info.trimester;

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "experiments/study.h"
+#include "models/diffusion/mask_guidance.h"
+#include "trainer/ellipse_prior.h"
 
 namespace sono {
 
@@ -17,6 +19,14 @@ struct LatentGroup {
   // What the samples are asked for, in turn: the caption for each label.
   std::vector<std::string> prompts;
 };
+
+// How the mask takes part in a run's arm.
+MaskGuidance guidance_of(const ArmRun& run);
+
+// Outlines of a group's heads, that new ones are drawn from, in a square frame
+// of `side` px, cut to it as the training images are.
+EllipsePrior group_prior(const Study& study, const ArmRun& run,
+                         const LatentGroup& group, int side);
 
 // 1, 2 or 3; where only a head circumference is known that of the strata of
 // data/cohort.h (under 97 mm, to 255 mm, above). 0 when neither is.

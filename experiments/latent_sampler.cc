@@ -1,48 +1,94 @@
 #include "experiments/latent_sampler.h"
 
-#include <cstring>
-
 #include "core/random.h"
+#include "data/ellipse.h"
 #include "data/quality_gate.h"
+#include "experiments/latent_trainee.h"
 #include "experiments/synthetic_dataset.h"
+#include "experiments/tensor_picture.h"
+#include "models/unet/config_file.h"
 
 namespace sono {
 namespace {
 
-// fp32 [H, W] in 0..1 to 8 bits.
-cv::Mat to_grey(const at::Tensor& plane) {
-  const at::Tensor bytes =
-      (plane * 255).round().clamp(0, 255).to(at::kByte).contiguous();
-  cv::Mat grey(static_cast<int>(bytes.size(0)), static_cast<int>(bytes.size(1)),
-               CV_8UC1);
-  std::memcpy(grey.data, bytes.const_data_ptr(), bytes.nbytes());
-  return grey;
+// CV_8UC1, 0 or 255, to fp32 [1, H, W], 0 or 1.
+at::Tensor from_mask(const cv::Mat& mask) {
+  return at::from_blob(mask.data, {1, mask.rows, mask.cols}, at::kByte)
+      .gt(0)
+      .to(at::kFloat);
 }
 
 }  // namespace
 
-LatentSampler::LatentSampler(const RunContext& context, const ArmRun& run,
+LatentSampler::LatentSampler(const RunContext& context, const Study& study,
+                             const ArmRun& run,
                              const std::vector<LatentGroup>& groups,
                              const std::vector<StageResult>& adapted)
-    : context_(context), run_(run), groups_(groups), adapted_(adapted) {
+    : context_(context),
+      run_(run),
+      groups_(groups),
+      adapted_(adapted),
+      guidance_(guidance_of(run)) {
   const std::filesystem::path folder = context.recipe.stable_diffusion.folder;
   networks_ = std::make_unique<StableDiffusion>(
       *open_diffusers_folder(folder, {}),
       read_scheduler_file(folder / "scheduler" / "scheduler_config.json",
                           context.recipe.stable_diffusion.sampler));
+  if (!shows_mask(guidance_)) return;
+  for (const LatentGroup& group : groups) {
+    outlines_.push_back(group_prior(
+        study, run, group, context.recipe.stable_diffusion.resolution));
+  }
 }
 
-void LatentSampler::use_lora(std::size_t group) {
+void LatentSampler::use_trained(std::size_t group) {
   if (loaded_ == group) return;
-  loras_.clear();  // detaches
   const StageResult& stage = adapted_.at(group);
-  loras_ = attach_lora(
-      read_lora(stage.dir / stage.outputs.at("weights").get<std::string>()),
-      {{"unet", &networks_->unet()}});
+  const auto weights =
+      stage.dir / stage.outputs.at("weights").get<std::string>();
+  const std::filesystem::path folder = weights.parent_path();
+  if (guidance_ == MaskGuidance::kControlNet) {
+    const auto files = open_pretrained(folder);
+    control_ = std::make_unique<ControlNet>(
+        read_controlnet_config(files->config(ModelPart::kControlNet)));
+    files->load(ModelPart::kControlNet, *control_);
+  } else {
+    use_lora(folder);
+  }
+  loaded_ = group;
+}
+
+void LatentSampler::use_lora(const std::filesystem::path& folder) {
+  loras_.clear();  // detaches
+  loras_ = attach_lora(read_lora(folder / kDiffusersLoraFile),
+                       {{"unet", &networks_->unet()},
+                        {"text_encoder", &networks_->text_encoder()}});
   for (auto& [name, lora] : loras_) {
     lora->set_strength(context_.recipe.stable_diffusion.lora_strength);
   }
-  loaded_ = group;
+  if (guidance_ == MaskGuidance::kConcat) {
+    load_wide_input(networks_->unet(), folder / kWideInputFile);
+  }
+}
+
+void LatentSampler::show_mask(TextToImageRequest& request,
+                              const cv::Mat& mask) const {
+  const at::Tensor guide = mask_guide(guidance_, from_mask(mask),
+                                      networks_->vae().config().downscale())
+                               .unsqueeze(0);
+  if (guidance_ == MaskGuidance::kControlNet) {
+    request.control = ControlRequest{control_.get(), guide};
+  } else {
+    request.added_channels = guide;
+  }
+}
+
+cv::Mat LatentSampler::draw_mask(std::int64_t index, std::size_t group) const {
+  const int side = context_.recipe.stable_diffusion.resolution;
+  Random random(
+      make_key("latent.outline", run_.seed, static_cast<std::uint64_t>(index)));
+  return render_filled(outlines_.at(group).sample({side, side}, random),
+                       {side, side});
 }
 
 TextToImageRequest LatentSampler::request(std::int64_t index, std::size_t group,
@@ -73,12 +119,16 @@ ShardSample LatentSampler::make(std::int64_t index, nlohmann::json provenance) {
   std::int64_t group = 0;
   while (index >= split_point(count, groups, group + 1)) ++group;
   const auto chosen = static_cast<std::size_t>(group);
-  use_lora(chosen);
-  const TextToImageRequest asked =
+  use_trained(chosen);
+  TextToImageRequest asked =
       request(index, chosen, index - split_point(count, groups, group));
+  ShardSample sample;
+  if (shows_mask(guidance_)) {
+    sample.mask = draw_mask(index, chosen);
+    show_mask(asked, sample.mask);
+  }
   const at::Tensor image =
       networks_->to_images(networks_->sample_latents(asked))[0];
-  ShardSample sample;
   sample.key = sample_key(index);
   sample.image = to_grey(image[0]);
   sample.provenance = std::move(provenance);
@@ -86,10 +136,12 @@ ShardSample LatentSampler::make(std::int64_t index, nlohmann::json provenance) {
   sample.provenance["prompt"] = asked.prompts[0];
   sample.provenance["lora"] = adapted_.at(chosen).outputs.at("sha256");
   GateVerdict verdict{.accepted = true, .reason = "accepted"};
-  if (run_.arm == "joint") {
+  if (guidance_ == MaskGuidance::kJoint) {
     const cv::Mat outline =
         to_grey(image[2]) > recipe.stable_diffusion.outline_threshold;
     verdict = judge_outline(sample.image, outline, recipe.gate, &sample.mask);
+  } else if (shows_mask(guidance_)) {
+    verdict = judge_pair(sample.image, sample.mask, recipe.gate);
   }
   sample.provenance["gate"] = gate_record(verdict);
   if (sample.mask.empty()) {

@@ -1,6 +1,7 @@
 #pragma once
-// Samples of a published model with the LoRAs of a run's groups, one image at a
-// time, so that none depends on its neighbours.
+// Samples of a published model with the LoRAs or ControlNets of a run's groups,
+// one image at a time, so that none depends on its neighbours. Where the model
+// is shown a mask, it is an outline drawn from those of the training heads.
 
 #include <memory>
 #include <optional>
@@ -17,9 +18,10 @@ namespace sono {
 // Holds the whole model in memory. All references must outlive it.
 class LatentSampler {
  public:
-  // `adapted`, parallel to `groups`: the stages that trained their LoRAs.
-  LatentSampler(const RunContext& context, const ArmRun& run,
-                const std::vector<LatentGroup>& groups,
+  // `adapted`, parallel to `groups`: the stages that trained their LoRAs or
+  // ControlNets.
+  LatentSampler(const RunContext& context, const Study& study,
+                const ArmRun& run, const std::vector<LatentGroup>& groups,
                 const std::vector<StageResult>& adapted);
 
   // Image `index` of experiment.synthetic_count, with what its gate says. The
@@ -27,7 +29,10 @@ class LatentSampler {
   ShardSample make(std::int64_t index, nlohmann::json provenance);
 
  private:
-  void use_lora(std::size_t group);
+  void use_trained(std::size_t group);
+  void use_lora(const std::filesystem::path& folder);
+  cv::Mat draw_mask(std::int64_t index, std::size_t group) const;
+  void show_mask(TextToImageRequest& request, const cv::Mat& mask) const;
   TextToImageRequest request(std::int64_t index, std::size_t group,
                              std::int64_t place) const;
 
@@ -36,7 +41,10 @@ class LatentSampler {
   const std::vector<LatentGroup>& groups_;
   const std::vector<StageResult>& adapted_;
   std::unique_ptr<StableDiffusion> networks_;
+  MaskGuidance guidance_;
+  std::vector<EllipsePrior> outlines_;  // one a group, where masks are shown
   OwnedLoras loras_;
+  std::unique_ptr<ControlNet> control_;
   std::optional<std::size_t> loaded_;
 };
 

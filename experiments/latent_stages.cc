@@ -3,15 +3,14 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "data/pack_cache.h"
+#include "experiments/latent_encoders.h"
 #include "experiments/latent_sampler.h"
+#include "experiments/latent_trainee.h"
 #include "experiments/stable_diffusion_hash.h"
 #include "experiments/synthetic_dataset.h"
+#include "experiments/vae_round_trip.h"
 #include "models/io/safetensors.h"
 #include "models/lora/lora_file.h"
-#include "models/text/clip_text_model.h"
-#include "models/text/clip_tokenizer.h"
-#include "models/unet/config_file.h"
-#include "models/vae/autoencoder_kl.h"
 #include "trainer/latent_cache.h"
 #include "trainer/latent_task.h"
 #include "trainer/trainer.h"
@@ -19,10 +18,11 @@
 namespace sono {
 namespace {
 
-constexpr char kLoraFolder[] = "lora";
-constexpr char kLoraFile[] = "lora/pytorch_lora_weights.safetensors";
-
-bool joint(const ArmRun& run) { return run.arm == "joint"; }
+// Of these stages' results. 2: frozen products by other kernels, which round
+// otherwise.
+constexpr int kVersion = 2;
+constexpr char kTrainedFolder[] = "lora";
+constexpr char kControlNetFile[] = "diffusion_pytorch_model.safetensors";
 
 std::string group_label(const ArmRun& run, const LatentGroup& group) {
   return run.label() + (group.name.empty() ? "" : "-" + group.name);
@@ -38,8 +38,8 @@ nlohmann::json images_of(const Study& study, const ArmRun& run,
 
 // What a training depends on: the sampling options do not belong to it.
 nlohmann::json training_options(const RunContext& context) {
-  nlohmann::json options =
-      context.options.results({"stable_diffusion", "lora", "dist", "adapt"});
+  nlohmann::json options = context.options.results(
+      {"stable_diffusion", "lora", "text_lora", "dist", "adapt"});
   for (const char* key :
        {"sampler", "sampling_steps", "guidance_scale", "lora_strength",
         "outline_threshold", "negative_prompt"}) {
@@ -51,53 +51,43 @@ nlohmann::json training_options(const RunContext& context) {
 LatentImageConfig image_config(const Recipe& recipe, const ArmRun& run,
                                const LatentGroup& group) {
   LatentImageConfig config;
-  config.channels = joint(run) ? "joint" : "grey";
+  config.channels = run.arm == kImagesArm ? "grey" : run.arm;
   config.caption = group.caption;
   config.size.resolution = recipe.stable_diffusion.resolution;
   config.size.aspect = false;
   return config;
 }
 
-// Frozen encoders as the cache wants them; they go when this returns.
 struct CachedExamples {
   LatentExamples examples;
   double scaling_factor = 1;  // of the latents
 };
 
+// The frozen encoders go when this returns.
 CachedExamples cached_examples(const RunContext& context, const Study& study,
                                const ArmRun& run, const LatentGroup& group,
                                const LatentModel& model, PackCache& cache) {
-  const int clip_skip = context.recipe.stable_diffusion.clip_skip;
-  const Pretrained& files = model.files();
-  AutoencoderKL autoencoder(
-      read_autoencoder_config(files.config(ModelPart::kVae)));
-  ClipTextModel text(
-      ClipTextConfig::read(files.config(ModelPart::kTextEncoder)));
-  const ClipTokenizer tokenizer(files.tokenizer_folder());
-  files.load(ModelPart::kVae, autoencoder);
-  files.load(ModelPart::kTextEncoder, text);
-  text.check_tokenizer(tokenizer, files.tokenizer_folder().string());
-  FrozenEncoders encoders;
-  encoders.autoencoder_hash = model.hashes().at("vae");
-  encoders.text_hash = model.hashes().at("text_encoder") +
-                       model.hashes().at("tokenizer") +
-                       std::to_string(clip_skip);
-  encoders.downscale = autoencoder.config().downscale();
-  encoders.latent_channels = autoencoder.config().latent_channels;
-  encoders.text_width = text.config().hidden_size;
-  encoders.encode = [&](const at::Tensor& image) {
-    const at::NoGradGuard no_grad;
-    const LatentMoments moments = autoencoder.encode(image);
-    return at::cat({moments.mean, moments.logvar});
-  };
-  encoders.embed = [&](const std::string& caption) {
-    const at::NoGradGuard no_grad;
-    return text(tokenizer.encode_all({caption}), clip_skip)[0];
-  };
-  const LatentImages images(study.training(run), group.images,
-                            image_config(context.recipe, run, group), run.seed);
-  return {cache_latents(context.comm, images, encoders, cache, context.stop),
-          autoencoder.config().scaling_factor};
+  const Recipe& recipe = context.recipe;
+  const LatentEncoders encoders(
+      model.files(), model.hashes(),
+      {recipe.stable_diffusion.clip_skip,
+       /*text_is_trained=*/recipe.text_lora.trained()});
+  const auto images = std::make_shared<const LatentImages>(
+      study.training(run), group.images, image_config(recipe, run, group),
+      run.seed);
+  CachedExamples cached{cache_latents(context.comm, images, encoders.frozen(),
+                                      cache, context.stop),
+                        encoders.autoencoder().config().scaling_factor};
+  if (images->guidance() == MaskGuidance::kJoint) {
+    const VaeRoundTrip result = vae_round_trip(
+        context.comm, encoders.autoencoder(), *images,
+        {.outline_threshold = recipe.stable_diffusion.outline_threshold});
+    if (context.rank_zero()) {
+      report_round_trip(result, "adapt " + group_label(run, group),
+                        context.log);
+    }
+  }
+  return cached;
 }
 
 PackCacheConfig cache_config(const PlaceConfig& place) {
@@ -118,17 +108,18 @@ TrainConfig train_config(const Recipe& recipe, const ArmRun& run) {
   return config;
 }
 
-LatentTaskConfig task_config(const TrainConfig& config,
+LatentTaskConfig task_config(const Recipe& recipe, const TrainConfig& config,
                              const SchedulerFile& scheduler) {
   LatentTaskConfig task;
   task.batch_size = config.batch_size;
   task.prediction =
       parse_prediction("stable_diffusion.folder", scheduler.prediction);
   task.noise = scheduler.noise;
+  task.text_rate_factor = recipe.text_lora.rate_factor(config.learning_rate);
   return task;
 }
 
-LatentDrawConfig draw_config(const TrainConfig& config,
+LatentDrawConfig draw_config(const Recipe& recipe, const TrainConfig& config,
                              const SchedulerFile& scheduler,
                              double scaling_factor) {
   LatentDrawConfig draws;
@@ -136,22 +127,32 @@ LatentDrawConfig draw_config(const TrainConfig& config,
   draws.seed = config.seed;
   draws.num_train_timesteps = scheduler.noise.num_train_timesteps;
   draws.scaling_factor = scaling_factor;
+  draws.mask_dropout = recipe.stable_diffusion.mask_dropout;
   return draws;
 }
 
-// The trained additions, or their moving average where one is kept.
-void write_lora(const TrainConfig& config, const TrainResult& result,
-                LoraSet& lora, const std::filesystem::path& folder) {
-  if (config.ema_decay > 0) {
-    const auto averaged = result.checkpoint / "ema.safetensors";
-    const std::string prefix = "unet.";
-    StateDict own;
-    for (const auto& [name, tensor] : load_safetensors(averaged)) {
-      own[name.substr(prefix.size())] = tensor;
+LatentTraineeOptions trainee_options(const Recipe& recipe, const ArmRun& run) {
+  LatentTraineeOptions options;
+  options.lora = recipe.lora;
+  options.text_lora = recipe.text_lora;
+  options.guidance = guidance_of(run);
+  const bool half = recipe.stable_diffusion.base_dtype == "bfloat16";
+  options.base_dtype = half ? at::kBFloat16 : at::kFloat;
+  options.clip_skip = recipe.stable_diffusion.clip_skip;
+  options.seed = run.seed;
+  return options;
+}
+
+// Of all files that a training wrote, which lie in `folder`.
+std::string hash_of_files(const std::filesystem::path& folder) {
+  std::string all;
+  for (const char* name :
+       {kDiffusersLoraFile, kWideInputFile, kControlNetFile}) {
+    if (std::filesystem::exists(folder / name)) {
+      all += sha256_file(folder / name);
     }
-    lora.load_state(own, averaged.string());
   }
-  save_lora(LoraDialect::kDiffusers, folder, {{"unet", &lora}});
+  return all.size() == 64 ? all : sha256_hex(all);
 }
 
 nlohmann::json train_lora_of(const RunContext& context, const ArmRun& run,
@@ -161,28 +162,26 @@ nlohmann::json train_lora_of(const RunContext& context, const ArmRun& run,
                              const std::filesystem::path& dir) {
   const Recipe& recipe = context.recipe;
   const TrainConfig config = train_config(recipe, run);
-  UNet unet(read_unet_config(model.files().config(ModelPart::kUNet)));
-  model.files().load(ModelPart::kUNet, unet);
-  LoraSet lora(unet, choose_targets(unet, recipe.lora, "unet", "lora"),
-               recipe.lora.init);
-  lora.initialize(run.seed);
-  lora.set_dropout(recipe.lora.dropout, run.seed);
+  LatentTrainee trainee(model.files(), trainee_options(recipe, run));
+  trainee.load();
   LatentDraws draws(
       std::move(cached.examples),
-      draw_config(config, model.scheduler(), cached.scaling_factor));
+      draw_config(recipe, config, model.scheduler(), cached.scaling_factor));
   LatentTask task(
-      unet, &lora, [&](std::uint64_t sample) { return draws(sample); },
-      task_config(config, model.scheduler()));
+      trainee.networks(), [&](std::uint64_t sample) { return draws(sample); },
+      task_config(recipe, config, model.scheduler()));
   const TrainResult result =
       train(context.comm, task, config, stage_hash, dir / "checkpoints",
             context.stop, &context.log, label);
   run_together(context.comm, [&] {
-    if (context.rank_zero()) {
-      write_lora(config, result, lora, dir / kLoraFolder);
-    }
+    if (!context.rank_zero()) return;
+    if (config.ema_decay > 0) trainee.use_average(task, result.checkpoint);
+    trainee.save(LoraDialect::kDiffusers, dir / kTrainedFolder);
   });
-  return {{"weights", kLoraFile},
-          {"sha256", sha256_file(dir / kLoraFile)},
+  const bool control = guidance_of(run) == MaskGuidance::kControlNet;
+  const char* file = control ? kControlNetFile : kDiffusersLoraFile;
+  return {{"weights", std::filesystem::path(kTrainedFolder) / file},
+          {"sha256", hash_of_files(dir / kTrainedFolder)},
           {"steps", config.steps},
           {"loss", result.loss}};
 }
@@ -198,28 +197,24 @@ LatentModel::LatentModel(const RunContext& context) {
   }
   files_ = open_diffusers_folder(folder, {});
   scheduler_ =
-      read_scheduler_file(folder / "scheduler" / "scheduler_config.json");
-  nlohmann::json found;
-  run_together(context.comm, [&] {
-    if (!context.rank_zero()) return;
-    for (const char* part :
-         {"unet", "vae", "text_encoder", "tokenizer", "scheduler"}) {
-      found[part] = hash_of_part(folder, part, [&] { context.proceed(); });
-    }
-  });
-  hashes_ = nlohmann::json::parse(broadcast_string(context.comm, found.dump()))
-                .get<std::map<std::string, std::string>>();
+      read_scheduler_file(folder / "scheduler" / "scheduler_config.json",
+                          context.recipe.stable_diffusion.sampler);
+  hashes_ =
+      hashes_of_model(context.comm, folder, {}, [&] { context.proceed(); });
 }
 
 StageResult adapt_latent(const RunContext& context, const Study& study,
                          const ArmRun& run, const LatentGroup& group,
                          const LatentModel& model) {
   const std::string label = group_label(run, group);
-  const nlohmann::json inputs = {
-      {"mode", run.arm},           {"options", training_options(context)},
-      {"model", model.hashes()},   {"real", images_of(study, run, group)},
-      {"caption", group.caption},  {"seed", run.seed},
-      {"machine", context.machine}};
+  const nlohmann::json inputs = {{"version", kVersion},
+                                 {"mode", run.arm},
+                                 {"options", training_options(context)},
+                                 {"model", model.hashes()},
+                                 {"real", images_of(study, run, group)},
+                                 {"caption", group.caption},
+                                 {"seed", run.seed},
+                                 {"machine", context.machine}};
   return context.stages.run(
       "adapt-" + label, inputs, [&](const std::filesystem::path& dir) {
         PackCache cache(cache_folder(context),
@@ -231,12 +226,14 @@ StageResult adapt_latent(const RunContext& context, const Study& study,
       });
 }
 
-StageResult generate_latent(const RunContext& context, const ArmRun& run,
+StageResult generate_latent(const RunContext& context, const Study& study,
+                            const ArmRun& run,
                             const std::vector<LatentGroup>& groups,
                             const std::vector<StageResult>& adapted,
                             const LatentModel& model) {
   const Recipe& recipe = context.recipe;
   nlohmann::json inputs = {
+      {"version", kVersion},
       {"mode", run.arm},
       {"options",
        context.options.results({"stable_diffusion", "gate", "generate"})},
@@ -262,7 +259,7 @@ StageResult generate_latent(const RunContext& context, const ArmRun& run,
             {"config", plan.config_hash},
             {"sampler", recipe.stable_diffusion.sampler},
             {"sampling_steps", recipe.stable_diffusion.sampling_steps}};
-        LatentSampler sampler(context, run, groups, adapted);
+        LatentSampler sampler(context, study, run, groups, adapted);
         return make_dataset(
             context, plan, dir, run.label(), [&](std::int64_t shard) {
               std::vector<ShardSample> samples;

@@ -1,7 +1,8 @@
 #pragma once
 // The stages that make synthetic pairs with a published Stable Diffusion model:
-// a LoRA for each group of a run's images (Wang et al. 2025), then samples of
-// it, whose outline the quality gate judges in place of a human's correction.
+// a LoRA for each group of a run's images (Wang et al. 2025), or a ControlNet,
+// then samples of it. The arm says how the mask takes part
+// (models/diffusion/mask_guidance.h).
 
 #include <map>
 #include <memory>
@@ -33,9 +34,10 @@ class LatentModel {
   std::map<std::string, std::string> hashes_;
 };
 
-// Trains the LoRA of one group on cached latents and texts. Outputs: "weights"
-// (diffusers' LoRA file in the stage's folder), "sha256", "steps", "loss". All
-// ranks must call, as the next.
+// Trains the LoRA of one group, or its ControlNet, on cached latents and texts.
+// Outputs: "weights" (diffusers' file; others of LatentTrainee::save lie beside
+// it), "sha256" (of these), "steps", "loss". All ranks must
+// call, as the next.
 StageResult adapt_latent(const RunContext& context, const Study& study,
                          const ArmRun& run, const LatentGroup& group,
                          const LatentModel& model);
@@ -43,7 +45,8 @@ StageResult adapt_latent(const RunContext& context, const Study& study,
 // experiment.synthetic_count pairs, or images where the arm has no outline,
 // each group's share by its own LoRA; outputs as of make_dataset. `adapted` is
 // parallel to `groups`.
-StageResult generate_latent(const RunContext& context, const ArmRun& run,
+StageResult generate_latent(const RunContext& context, const Study& study,
+                            const ArmRun& run,
                             const std::vector<LatentGroup>& groups,
                             const std::vector<StageResult>& adapted,
                             const LatentModel& model);

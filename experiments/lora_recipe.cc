@@ -1,6 +1,7 @@
 #include "experiments/lora_recipe.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "core/error.h"
 #include "models/lora/lora_names.h"
@@ -23,6 +24,12 @@ void describe_diffusion(OptionTable& table, LatentDiffusionConfig& c) {
       "a random value a channel in the noise; up to 0.1 is usual");
   add("caption_dropout", &c.caption_dropout,
       "probability that a sample's caption is hidden");
+  table.add("diffusion.mask_dropout", &c.mask_dropout, OptionKind::kAddedResult,
+            "with data.channels concat or controlnet: probability that the "
+            "mask is hidden");
+  table.add("diffusion.base_dtype", &c.base_dtype, OptionKind::kAddedResult,
+            "of the frozen weights: float32, or bfloat16 (half the memory; "
+            "what is trained stays float32)");
   add("clip_skip", &c.clip_skip,
       "layer of the text encoder that is used: 1 the last, 2 the one before");
 }
@@ -48,6 +55,8 @@ void LatentDiffusionConfig::validate() const {
   check_range("diffusion.noise_offset", noise_offset, 0, 1);
   check_range("diffusion.caption_dropout", caption_dropout, 0, 1);
   check_range("diffusion.clip_skip", clip_skip, 1, 12);
+  check_range("diffusion.mask_dropout", mask_dropout, 0, 1);
+  check_choice("diffusion.base_dtype", base_dtype, {"float32", "bfloat16"});
 }
 
 TrainConfig LoraRecipe::defaults() {
@@ -64,14 +73,21 @@ void LoraRecipe::validate() const {
         "option model.path is missing: a Stable Diffusion model, its folder "
         "as diffusers saves it or its single file");
   }
+  if (!tokenizer.empty() && std::filesystem::is_directory(model)) {
+    throw ConfigError(
+        "option model.tokenizer goes with a single file; the folder " + model +
+        " has a tokenizer of its own");
+  }
   if (data.empty()) {
     throw ConfigError("option data.folder is missing: the images' folder");
   }
   annotations.validate();
   images.validate("data");
   lora.validate("lora");
-  diffusion.validate();
   train.validate("train");
+  text_lora.validate(train.learning_rate);
+  diffusion.validate();
+  preview.validate();
   dist.validate();
   check_range("validation.fraction", validation.fraction, 0, 0.9);
   check_range("validation.every", static_cast<double>(validation.every), 1,
@@ -85,18 +101,44 @@ void LoraRecipe::validate() const {
         "option output.dialects is empty; take diffusers, peft "
         "or kohya, or several");
   }
-  if (lora.dropout > 0 && dist.recompute) {
-    throw ConfigError(
-        "options lora.dropout and dist.recompute exclude one another: a "
+  check_range("model.frozen_mb", static_cast<double>(frozen_mb), 0, 1e6);
+  check_range("place.cache_gb", cache_gb, 0, 1e6);
+  validate_together();
+}
+
+void LoraRecipe::validate_together() const {
+  const auto refuse = [](const std::string& why) {
+    throw ConfigError("option" + why);
+  };
+  const double dropout =
+      std::max(lora.dropout, text_lora.trained() ? text_lora.lora.dropout : 0);
+  if (dropout > 0 && dist.recompute) {
+    refuse(
+        "s lora.dropout and dist.recompute exclude one another: a "
         "recomputed block would draw its dropout of another batch");
   }
   if (dist.zero_stage == 3) {
-    throw ConfigError(
-        "option dist.zero_stage = 3 has nothing to shard in a "
+    refuse(
+        " dist.zero_stage = 3 has nothing to shard in a "
         "LoRA's frozen model; take 0, 1 or 2");
   }
-  check_range("model.frozen_mb", static_cast<double>(frozen_mb), 0, 1e6);
-  check_range("place.cache_gb", cache_gb, 0, 1e6);
+  if (frozen_mb > 0 && diffusion.base_dtype != "float32") {
+    refuse(
+        "s model.frozen_mb and diffusion.base_dtype = bfloat16 exclude one "
+        "another: the faster forms are float32");
+  }
+  if (guidance() != MaskGuidance::kControlNet) return;
+  if (text_lora.trained()) {
+    refuse(
+        "s data.channels = controlnet and text_lora.targets exclude one "
+        "another: a ControlNet is trained alone, on a model that stays as it "
+        "is");
+  }
+  if (lora.dropout > 0) {
+    refuse(
+        "s data.channels = controlnet and lora.dropout exclude one another: "
+        "there is no LoRA beside a ControlNet");
+  }
 }
 
 void describe(OptionTable& table, LoraRecipe& recipe) {
@@ -105,6 +147,8 @@ void describe(OptionTable& table, LoraRecipe& recipe) {
       "model.path", &recipe.model, OptionKind::kPlace,
       "a Stable Diffusion model: its folder as diffusers saves it, or its "
       "single file");
+  table.add("model.tokenizer", &recipe.tokenizer, OptionKind::kPlace,
+            "with a single file: the folder of its vocab.json and merges.txt");
   table.add("model.frozen_mb", &recipe.frozen_mb, result,
             "MiB for faster forms of frozen convolutions; changes rounding");
   table.add("data.folder", &recipe.data, OptionKind::kPlace,
@@ -112,6 +156,7 @@ void describe(OptionTable& table, LoraRecipe& recipe) {
   describe(table, recipe.annotations);
   describe(table, "data", recipe.images);
   describe(table, "lora", recipe.lora);
+  describe(table, recipe.text_lora);
   describe_diffusion(table, recipe.diffusion);
   table.add("train.seed", &recipe.train.seed, result, "of all that is random");
   describe(table, "train", recipe.train);
@@ -122,6 +167,7 @@ void describe(OptionTable& table, LoraRecipe& recipe) {
             "steps between validations");
   table.add("validation.timesteps", &recipe.validation.timesteps, result,
             "noise levels at which a held-out image is seen");
+  describe(table, recipe.preview);
   table.add("output.dialects", &recipe.output.dialects, OptionKind::kPlace,
             "kinds of LoRA file to write: diffusers, peft, kohya");
   describe_place(table, recipe);

@@ -8,6 +8,8 @@
 #include "core/option.h"
 #include "data/cohort.h"
 #include "dist/recorder/phase.h"
+#include "experiments/latent_preview.h"
+#include "experiments/text_lora_config.h"
 #include "models/lora/lora_config.h"
 #include "trainer/latent_images.h"
 #include "trainer/train_config.h"
@@ -23,7 +25,11 @@ struct LatentDiffusionConfig {
   double min_snr_gamma = 0;        // 5 is usual; 0: off
   double noise_offset = 0;         // 0.1 at most is usual
   double caption_dropout = 0;      // for guidance without a negative prompt
-  int clip_skip = 1;               // 1: the text encoder's last layer
+  // With data.channels concat or controlnet: that the mask is hidden.
+  double mask_dropout = 0.1;
+  int clip_skip = 1;  // 1: the text encoder's last layer
+  // Of the published weights while training; what is trained is float32.
+  std::string base_dtype = "float32";  // or bfloat16
 
   void validate() const;
 };
@@ -41,7 +47,8 @@ struct LoraOutputConfig {
 };
 
 struct LoraRecipe {
-  std::string model;  // folder as diffusers saves it, or single file
+  std::string model;      // folder as diffusers saves it, or single file
+  std::string tokenizer;  // folder; of a single file, which holds none
   // Memory for faster forms of the UNet's frozen convolutions
   // (models/nn/frozen.h); changes rounding.
   std::int64_t frozen_mb = 0;
@@ -49,10 +56,12 @@ struct LoraRecipe {
   CohortConfig annotations;
   LatentImageConfig images;
   LoraConfig lora;
+  TextLoraConfig text_lora;
   LatentDiffusionConfig diffusion;
   TrainConfig train = defaults();
   DistConfig dist;
   HeldOutConfig validation;
+  PreviewConfig preview;
   LoraOutputConfig output;
   // [place]
   std::string cache;  // of latents and captions; empty: OUT/cache
@@ -61,7 +70,13 @@ struct LoraRecipe {
 
   // ConfigError naming the option.
   void validate() const;
+  MaskGuidance guidance() const {
+    return parse_mask_guidance("data.channels", images.channels);
+  }
   static TrainConfig defaults();
+
+  // ConfigError for options that exclude one another.
+  void validate_together() const;
 };
 
 void describe(OptionTable& table, LoraRecipe& recipe);

@@ -2,18 +2,15 @@
 
 #include <ATen/Parallel.h>
 
-#include <optional>
-
 #include "core/atomic_file.h"
 #include "core/error.h"
-#include "core/hash.h"
 #include "dist/recorder/flight_recorder.h"
 #include "dist/recorder/rank_files.h"
 #include "experiments/arm_stages.h"
-#include "experiments/evaluation/baselines.h"
 #include "experiments/evaluation/worker.h"
 #include "experiments/leaks/leak_check.h"
 #include "experiments/quality_stage.h"
+#include "experiments/run_candidates.h"
 #include "experiments/run_folder.h"
 #include "experiments/run_report.h"
 #include "experiments/segmentation_stages.h"
@@ -22,8 +19,6 @@
 namespace sono {
 namespace {
 
-constexpr char kEvaluationFolder[] = "evaluation";
-
 void encode_tests(const RunContext& context, const Study& study,
                   SharedSegmenter& shared) {
   for (const StudyCohort& entry : study.cohorts()) {
@@ -31,111 +26,6 @@ void encode_tests(const RunContext& context, const Study& study,
       return entry.cohort->load(entry.test[i]).image;
     });
   }
-}
-
-Candidate mean_mask_candidate(const Study& study, const ArmRun& run) {
-  std::vector<cv::Mat> masks;
-  for (std::size_t i : study.subset(run)) {
-    masks.push_back(study.training(run).load(i).mask);
-  }
-  Candidate candidate;
-  candidate.arm = kMeanMaskArm;
-  candidate.train_cohort = run.cohort;
-  candidate.n_real = run.n_real;
-  candidate.seed = static_cast<std::int64_t>(run.seed);
-  candidate.mean_mask = mean_training_mask(masks);
-  candidate.checkpoint_hash = sha256_hex(study.subset_inputs(run).dump());
-  return candidate;
-}
-
-// What needs no training: the published weights and the blind baselines.
-std::vector<Candidate> reference_candidates(const Recipe& recipe,
-                                            const Study& study,
-                                            const Segmenter& segmenter) {
-  std::vector<Candidate> candidates(2);
-  candidates[0].arm = kZeroShotArm;
-  candidates[0].checkpoint_hash = segmenter.weights_hash();
-  candidates[1].arm = kBlindEllipseArm;
-  for (const ArmRun& run : mean_mask_runs(recipe)) {
-    candidates.push_back(mean_mask_candidate(study, run));
-  }
-  return candidates;
-}
-
-Candidate tuned_candidate(const RunContext& context, const ArmRun& run,
-                          const ArmImages& images, const StageResult& tuned,
-                          const Datasets& datasets) {
-  const Recipe& recipe = context.recipe;
-  Candidate candidate;
-  candidate.arm = run.arm;
-  candidate.train_cohort = run.cohort;
-  candidate.n_real = run.n_real;
-  candidate.n_synthetic = static_cast<std::int64_t>(images.synthetic_count());
-  candidate.seed = static_cast<std::int64_t>(run.seed);
-  candidate.on_dose_curve = run.synthetic > 0;
-  candidate.updates = tuning_steps(recipe, images.count());
-  candidate.train_prompt = recipe.tune.train_prompt;
-  candidate.checkpoint_hash = tuned.outputs.at("sha256");
-  candidate.weights =
-      tuned.dir / tuned.outputs.at("weights").get<std::string>();
-  if (is_diffusion_arm(run.arm)) {
-    candidate.generator_hash = datasets.at(generator_run(recipe, run).label())
-                                   .outputs.at("dataset_hash");
-  }
-  return candidate;
-}
-
-// Prompt `detector`: one fit for each N and seed, shared by the arms. False
-// when one was looked for and is not there.
-bool give_detectors(const RunContext& context, const Study& study,
-                    SharedSegmenter& shared,
-                    std::vector<Candidate>& candidates) {
-  bool complete = true;
-  if (!asks_for_detector(context.recipe.experiment)) return complete;
-  for (const ArmRun& run : subset_runs(context.recipe)) {
-    const StageResult stage = fit_detector(context, study, run, shared);
-    complete = complete && stage.finished;
-    if (!stage.finished) continue;
-    for (Candidate& candidate : candidates) {
-      if (candidate.blind() || candidate.train_cohort != run.cohort ||
-          candidate.n_real != run.n_real ||
-          candidate.seed != static_cast<std::int64_t>(run.seed)) {
-        continue;
-      }
-      candidate.detector = load_detector(stage);
-      candidate.detector_hash = stage.outputs.at("sha256");
-    }
-  }
-  return complete;
-}
-
-// All candidates, after tuning what is not tuned yet. Nothing where stages are
-// only looked for and one is not finished.
-std::optional<std::vector<Candidate>> make_candidates(
-    const RunContext& context, const Study& study, SharedSegmenter& shared,
-    const std::vector<ArmRun>& runs, const Datasets& datasets) {
-  std::vector<Candidate> candidates =
-      reference_candidates(context.recipe, study, shared.segmenter);
-  bool complete = true;
-  for (const ArmRun& run : runs) {
-    const auto dataset =
-        datasets.find(generator_run(context.recipe, run).label());
-    if (is_diffusion_arm(run.arm) && !dataset->second.finished) {
-      complete = false;
-      continue;
-    }
-    const ArmImages images = arm_images(context, study, run, datasets);
-    const StageResult tuned =
-        tune_segmenter(context, study, run, images,
-                       synthetic_inputs(context, study, run, datasets), shared);
-    complete = complete && tuned.finished;
-    if (!tuned.finished) continue;
-    candidates.push_back(
-        tuned_candidate(context, run, images, tuned, datasets));
-  }
-  complete = give_detectors(context, study, shared, candidates) && complete;
-  if (!complete) return std::nullopt;
-  return candidates;
 }
 
 void refuse_other_devices(const PlaceConfig& place) {
@@ -201,7 +91,7 @@ RunOutcome run_recipe(const Recipe& recipe, const OptionTable& options,
   const auto datasets = make_datasets(context, study, runs);
 
   const auto candidates =
-      make_candidates(context, study, shared, runs, datasets).value();
+      make_candidates(context, study, shared, runs, datasets).ready;
   Predictor predictor(shared.segmenter, shared.features,
                       recipe.experiment.jitter_px);
   const auto evaluated =
@@ -211,7 +101,8 @@ RunOutcome run_recipe(const Recipe& recipe, const OptionTable& options,
       judge_quality(context, study, runs, datasets, shared);
   RunOutcome outcome = write_report(
       context, study,
-      {candidates, datasets, quality.outputs, leaks.outputs, evaluated},
+      {candidates, datasets, quality.outputs, leaks.outputs, evaluated,
+       cell_provenance(context, study, candidates, out / kEvaluationFolder)},
       predictor);
   outcome.stages_done = stages.done();
   outcome.stages_skipped = stages.skipped();
@@ -233,16 +124,12 @@ bool look_for_stages(const RunContext& context) {
   SharedSegmenter shared(recipe, context.out);
   find_near_duplicates(context, study, runs, shared);
   const auto datasets = make_datasets(context, study, runs);
-  const auto candidates =
+  const RunCandidates found =
       make_candidates(context, study, shared, runs, datasets);
-  const auto dir = context.out / kEvaluationFolder;
-  if (!candidates || missing_cells(context, study, *candidates, dir) > 0) {
-    return false;
-  }
-  Predictor unused(shared.segmenter, shared.features, 0);
-  const Evaluated evaluated =
-      evaluate(context, study, *candidates, unused, dir, [] {});
-  context.stages.run("report", report_inputs(context, evaluated.cases),
+  const FoldedCells folded =
+      fold_ready(context, study, found.ready, context.out / kEvaluationFolder);
+  if (!found.missing.empty() || !folded.missing.empty()) return false;
+  context.stages.run("report", report_inputs(context, folded.rows.cases),
                      nullptr);
   return true;
 }

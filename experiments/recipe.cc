@@ -24,7 +24,8 @@ void validate_data(const DataConfig& data) {
     std::vector<std::string> known = data.cohorts;
     for (const char* key :
          {"cohorts", "train", "test", "test_fraction", "split_seed",
-          "phantom_count", "mask", "shared_patients", "test_limit"}) {
+          "phantom_count", "mask", "frames", "label", "shared_patients",
+          "burned_in", "salt_file", "test_limit"}) {
       known.push_back(key);
     }
     throw ConfigError("option data." + name +
@@ -102,6 +103,24 @@ void validate_experiment(const ExperimentConfig& config) {
   check_range("experiment.tolerance_mm", config.tolerance_mm, 0, 1e4);
 }
 
+// Which generator an arm goes with.
+void validate_arm(const Recipe& recipe, const std::string& arm) {
+  const auto refuse = [&](const std::string& why) {
+    throw ConfigError("option experiment.arms: arm " + arm + why);
+  };
+  if (arm == "controlnet" && !recipe.latent()) {
+    refuse(" needs diffusion.model = stable-diffusion, the model it controls");
+  }
+  if (arm == "sdedit" && recipe.latent()) {
+    refuse(" needs diffusion.model = pixel; phantoms are redrawn by it alone");
+  }
+  if (arm == "controlnet" && recipe.text_lora.trained()) {
+    refuse(
+        " and text_lora.targets exclude one another: a ControlNet is trained "
+        "alone, on a model that stays as it is");
+  }
+}
+
 // Which arms and tasks the published model can serve.
 void validate_latent(const Recipe& recipe) {
   recipe.stable_diffusion.validate();
@@ -112,14 +131,12 @@ void validate_latent(const Recipe& recipe) {
         "option experiment.task = generate needs diffusion.model = "
         "stable-diffusion");
   }
-  if (!recipe.latent()) return;
+  recipe.text_lora.validate(recipe.adapt.learning_rate);
   for (const auto& arm : config.arms) {
     if (config.task == "generate") break;  // has no arms
-    if (!is_diffusion_arm(arm) || arm == "joint") continue;
-    throw ConfigError("option experiment.arms: arm " + arm +
-                      " needs diffusion.model = pixel; a published model makes "
-                      "image and outline together (arm joint)");
+    validate_arm(recipe, arm);
   }
+  if (!recipe.latent()) return;
   if (config.task == "generate" && config.generator_images == 0) {
     throw ConfigError(
         "option experiment.generator_images must be set where the task is "

@@ -11,6 +11,7 @@
 #include "data/quality_gate.h"
 #include "dist/recorder/phase.h"
 #include "experiments/stable_diffusion_config.h"
+#include "experiments/text_lora_config.h"
 #include "models/lora/lora_config.h"
 #include "trainer/diffusion_augment.h"
 #include "trainer/diffusion_model.h"
@@ -129,10 +130,11 @@ struct Recipe {
   ExperimentConfig experiment;
   // What makes the synthetic images: "pixel" trains a small diffusion model
   // ([diffusion], [pretrain], [adapt]); "stable-diffusion" trains a LoRA on a
-  // published one ([stable_diffusion], [lora], [adapt]).
+  // published one ([stable_diffusion], [lora], [text_lora], [adapt]).
   std::string generator = "pixel";
   StableDiffusionConfig stable_diffusion;
   LoraConfig lora;
+  TextLoraConfig text_lora;
   DiffusionConfig diffusion;  // its mode is set by the arm
   DiffusionAugmentConfig augment;
   DistConfig dist;  // of all three trainings

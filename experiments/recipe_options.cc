@@ -44,7 +44,7 @@ void describe_experiment(OptionTable& table, ExperimentConfig& config) {
             "numbers of real training images, e.g. 5,20; subsets are nested");
   table.add("experiment.arms", &config.arms, kResult,
             "arms to run: none, weak, strong, us-aug, phantom, sdedit, concat, "
-            "joint, and the ceilings real-100 and oracle-res");
+            "joint, controlnet, and the ceilings real-100 and oracle-res");
   table.add("experiment.seeds", &config.seeds, kResult,
             "seeds a cell; each redraws subset, generator and tuning");
   table.add("experiment.first_seed", &config.first_seed, kResult,
@@ -94,20 +94,6 @@ void describe_experiment(OptionTable& table, ExperimentConfig& config) {
             "say in the report that the diffusion here is a smoke test");
 }
 
-// Those of models/lora, which came later than the first runs.
-void describe_lora(OptionTable& table, LoraConfig& lora) {
-  table.add("lora.targets", &lora.targets, kAddedResult,
-            "attention, attention+ff, conv, or ends of module paths");
-  table.add("lora.rank", &lora.rank, kAddedResult, "rank of the additions");
-  table.add("lora.alpha", &lora.alpha, kAddedResult,
-            "scale = alpha / rank; 0: alpha = rank");
-  table.add("lora.dropout", &lora.dropout, kAddedResult,
-            "of the additions' input, while training");
-  table.add("lora.rslora", &lora.rslora, kAddedResult,
-            "scale = alpha / sqrt(rank)");
-  table.add("lora.init", &lora.init, kAddedResult, "gaussian or kaiming");
-}
-
 void describe_tuning(OptionTable& table, TuneConfig& tune) {
   table.add("segment.epochs", &tune.epochs, kAddedResult,
             "steps = epochs x ceil(images / batch_size); 0: segment.steps for "
@@ -155,7 +141,8 @@ void describe(OptionTable& table, Recipe& recipe) {
             "pixel: a small model trained here; stable-diffusion: a LoRA on a "
             "published one");
   describe(table, recipe.stable_diffusion);
-  describe_lora(table, recipe.lora);
+  describe(table, "lora", recipe.lora, kAddedResult);
+  describe(table, recipe.text_lora);
   describe(table, "augment", recipe.augment);
   describe(table, recipe.dist);
   describe(table, "pretrain", recipe.pretrain);

@@ -9,6 +9,7 @@
 namespace sono {
 
 bool RunContext::should_stop() const {
+  if (guest) return stop.requested();
   const auto note = stop_note(out);
   if (stop.requested()) {
     if (!std::filesystem::exists(note)) write_file_atomic(note, "");

@@ -23,6 +23,9 @@ struct RunContext {
   JsonLines& log;
   std::filesystem::path out;
   nlohmann::json machine;  // machine_kind()
+  // A worker that joined the run from outside: it stops alone, and others'
+  // stopping is not its own.
+  bool guest = false;
 
   bool rank_zero() const { return comm.rank() == 0; }
   // For work without collectives: true once any rank was asked to stop. A rank

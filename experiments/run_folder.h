@@ -17,6 +17,9 @@ namespace sono {
 void open_run_folder(const std::filesystem::path& dir, const OptionTable& table,
                      bool update, Communicator& comm);
 
+// In it: one file a scored cell, named by the hash of what decides it.
+inline constexpr char kEvaluationFolder[] = "evaluation";
+
 // A file of this name in the run's folder asks every rank to stop; opening the
 // folder removes it.
 std::filesystem::path stop_note(const std::filesystem::path& dir);

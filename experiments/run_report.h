@@ -1,5 +1,6 @@
 #pragma once
-// The last stage: cases.csv, summary.json and report.html of a run.
+// The last stage: cases.csv, summary.json, report.html of a run, and what
+// report_files.h has.
 
 #include <map>
 #include <vector>
@@ -19,9 +20,18 @@ struct ReportData {
   const nlohmann::json& quality;  // outputs of the quality stage, or null
   const nlohmann::json& leaks;    // outputs of the leak check
   const Evaluated& evaluated;
+  // provenance.csv: where each cell's numbers come from; see cell_provenance.
+  std::string provenance;
+  // What the cases lack, one line each, for the report to say.
+  std::vector<std::string> missing = {};
 };
 
-// A stage that writes the three files, which are then copied into the run's
+// Writes the report's files into `dir`. Rank 0 alone calls.
+RunOutcome write_report_files(const RunContext& context, const Study& study,
+                              const ReportData& data, Predictor& predictor,
+                              const std::filesystem::path& dir);
+
+// A stage that writes the report's files, which are then copied into the run's
 // folder. Returns where the report is and (on rank 0) the text table. All ranks
 // must call.
 RunOutcome write_report(const RunContext& context, const Study& study,

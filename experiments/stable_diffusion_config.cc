@@ -19,6 +19,8 @@ void StableDiffusionConfig::validate() const {
   check_range(section + "guidance_scale", guidance_scale, 0, 100);
   check_range(section + "lora_strength", lora_strength, 0, 10);
   check_range(section + "outline_threshold", outline_threshold, 0, 254);
+  check_range(section + "mask_dropout", mask_dropout, 0, 1);
+  check_choice(section + "base_dtype", base_dtype, {"float32", "bfloat16"});
   if (caption.empty() || plain_caption.empty()) {
     throw ConfigError(
         "options stable_diffusion.caption and plain_caption must not be empty");
@@ -55,6 +57,10 @@ void describe(OptionTable& table, StableDiffusionConfig& config) {
       "strength of the LoRA in sampling");
   add("outline_threshold", &config.outline_threshold,
       "grey level of 255 above which the third channel is outline");
+  add("mask_dropout", &config.mask_dropout,
+      "arms concat and controlnet: probability that training hides the mask");
+  add("base_dtype", &config.base_dtype,
+      "of the frozen weights in training: float32 or bfloat16");
 }
 
 }  // namespace sono

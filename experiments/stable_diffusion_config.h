@@ -23,6 +23,10 @@ struct StableDiffusionConfig {
   double guidance_scale = 7.5;
   double lora_strength = 1;     // when sampling
   int outline_threshold = 180;  // grey level of 255 above which outline is
+  // Arms concat and controlnet: probability that training hides the mask.
+  double mask_dropout = 0.1;
+  // Of the published weights while training: float32 or bfloat16.
+  std::string base_dtype = "float32";
 
   // ConfigError naming the option.
   void validate() const;

@@ -51,9 +51,11 @@ StageResult StageRunner::run(
     result.outputs = nlohmann::json::parse(outputs);
     ++skipped_;
     found_.insert(name);
+    missing_.erase(name);
     return result;
   }
   if (mode_ == StageMode::kLook) {
+    missing_.insert(name);
     result.finished = false;
     result.outputs = {{"sha256", "to come"}, {"dataset_hash", "to come"}};
     return result;

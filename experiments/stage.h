@@ -44,13 +44,15 @@ class StageRunner {
   int done() const { return done_; }
   // Names of the stages found finished.
   const std::set<std::string>& found() const { return found_; }
+  // Names of those that were looked for in vain and did not come since.
+  const std::set<std::string>& missing() const { return missing_; }
 
  private:
   Communicator& comm_;
   std::filesystem::path root_;
   JsonLines& log_;
   StageMode mode_;
-  std::set<std::string> found_;
+  std::set<std::string> found_, missing_;
   int skipped_ = 0;
   int done_ = 0;
 };

@@ -40,6 +40,9 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> kCommands = {
       {"run", "run a whole recipe, resumable, on any number of ranks",
        run_command, /*resumable=*/true},
+      {"evaluate", "score a run's tuned models; any number of workers",
+       evaluate_command, /*resumable=*/true},
+      {"report", "write the report of what a run has so far", report_command},
       {"train", "train a LoRA on a Stable Diffusion model, resumable",
        train_command, /*resumable=*/true},
       {"verify", "check shards and checkpoints against their checksums",
@@ -48,6 +51,8 @@ const std::vector<Command>& commands() {
        quality_command},
       {"inspect", "say what a folder or file is, and audit a cohort",
        inspect_command},
+      {"export", "write a cohort or shards in nnU-Net's layout",
+       export_command},
       {"hang", "say which rank holds the others up, and where", hang_command},
       {"phantom", "write a labelled phantom cohort in HC18's layout",
        phantom_command},

@@ -52,7 +52,8 @@ at::Tensor get(PackCache& cache, const std::string& key,
   return values.view(shape);
 }
 
-// All that is to be encoded: images by version, then captions, "" first.
+// All that is to be encoded: images by version, then captions, "" first; no
+// captions where the text encoder is trained.
 struct Items {
   std::int64_t images, variants;
   std::vector<std::string> captions;
@@ -63,8 +64,10 @@ struct Items {
   }
 };
 
-Items items_of(const LatentImages& images) {
-  Items items{images.count(), images.variants(), {""}};
+Items items_of(const LatentImages& images, const FrozenEncoders& encoders) {
+  Items items{images.count(), images.variants(), {}};
+  if (encoders.tokenize) return items;
+  items.captions.emplace_back();
   for (std::int64_t i = 0; i < images.count(); ++i) {
     items.captions.push_back(images.caption(i));
   }
@@ -96,6 +99,16 @@ std::string encode_item(const Items& items, std::int64_t item,
   return key;
 }
 
+// How a caption's text is had, as LatentExample::text.
+std::function<at::Tensor(const std::string& caption)> text_reader(
+    const FrozenEncoders& encoders, PackCache& cache) {
+  if (encoders.tokenize) return encoders.tokenize;
+  return [&cache, hash = encoders.text_hash,
+          width = encoders.text_width](const std::string& caption) {
+    return get(cache, caption_key(hash, caption), {-1, width});
+  };
+}
+
 // This rank's share of the keys, one after the other.
 std::string encode_share(Communicator& comm, const Items& items,
                          const LatentImages& images,
@@ -122,11 +135,13 @@ std::string encode_share(Communicator& comm, const Items& items,
 
 }  // namespace
 
-LatentExamples cache_latents(Communicator& comm, const LatentImages& images,
+LatentExamples cache_latents(Communicator& comm,
+                             std::shared_ptr<const LatentImages> source,
                              const FrozenEncoders& encoders, PackCache& cache,
                              const StopSignal& stop) {
+  const LatentImages& images = *source;
   const PhaseMark mark(comm.recorder(), Phase::kEncode);
-  const Items items = items_of(images);
+  const Items items = items_of(images, encoders);
   std::string share;
   run_together(comm, [&] {
     share = encode_share(comm, items, images, encoders, cache, stop);
@@ -141,28 +156,32 @@ LatentExamples cache_latents(Communicator& comm, const LatentImages& images,
   };
 
   LatentExamples examples;
-  std::vector<std::string> caption_keys;
+  std::vector<std::string> captions;
   for (std::int64_t i = 0; i < images.count(); ++i) {
     const cv::Size size = images.size(i);
     examples.shapes.emplace_back(size.height / encoders.downscale,
                                  size.width / encoders.downscale);
-    caption_keys.push_back(caption_key(encoders.text_hash, images.caption(i)));
+    captions.push_back(images.caption(i));
   }
   examples.variants = images.variants();
-  const at::Tensor empty =
-      get(cache, caption_key(encoders.text_hash, ""), {-1});
-  const std::int64_t width = encoders.text_width;
-  examples.empty_text = empty.view({-1, width});
-  const std::int64_t channels = encoders.latent_channels;
-  examples.get = [&cache, key_of, caption_keys, width, channels,
-                  shapes = examples.shapes, variants = examples.variants](
-                     std::int64_t index, std::int64_t variant) {
+  const auto text = text_reader(encoders, cache);
+  examples.empty_text = text("");
+  examples.get = [&cache, key_of, captions, text, source,
+                  channels = encoders.latent_channels,
+                  downscale = encoders.downscale, shapes = examples.shapes,
+                  variants = examples.variants](std::int64_t index,
+                                                std::int64_t variant) {
     const auto place = static_cast<std::size_t>(index);
-    const auto [height, latent_width] = shapes.at(place);
+    const auto [height, width] = shapes.at(place);
     const at::Tensor moments = get(cache, key_of(index * variants + variant),
-                                   {2, channels, height, latent_width});
-    return LatentExample{moments[0], moments[1],
-                         get(cache, caption_keys.at(place), {-1, width})};
+                                   {2, channels, height, width});
+    LatentExample example{moments[0], moments[1], text(captions.at(place))};
+    const MaskGuidance guidance = source->guidance();
+    if (shows_mask(guidance)) {
+      example.guide =
+          mask_guide(guidance, source->mask(index, variant), downscale);
+    }
+    return example;
   };
   return examples;
 }

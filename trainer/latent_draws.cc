@@ -52,6 +52,10 @@ LatentDraw LatentDraws::operator()(std::uint64_t sample) {
       random.below(static_cast<std::uint64_t>(config_.num_train_timesteps)));
   const bool hidden = random.uniform() < config_.caption_dropout;
   draw.text = hidden ? examples_.empty_text : example.text;
+  if (example.guide.defined()) {
+    const bool no_mask = random.uniform() < config_.mask_dropout;
+    draw.guide = no_mask ? at::zeros_like(example.guide) : example.guide;
+  }
   return draw;
 }
 

@@ -18,7 +18,11 @@ namespace sono {
 struct LatentExample {
   at::Tensor mean;    // fp32 [C, h, w], as the encoder says, not scaled
   at::Tensor logvar;  // as mean
-  at::Tensor text;    // fp32 [T, width]
+  // fp32 [T, width]; int64 [T], the ids, where the text encoder is trained.
+  at::Tensor text;
+  // What the network is shown of the mask (models/diffusion/mask_guidance.h);
+  // undefined where it is shown none.
+  at::Tensor guide{};
 };
 
 struct LatentExamples {
@@ -27,7 +31,7 @@ struct LatentExamples {
   std::int64_t variants = 1;  // epoch e takes version e mod variants
   // A pure function of its arguments.
   std::function<LatentExample(std::int64_t index, std::int64_t variant)> get{};
-  at::Tensor empty_text{};  // [T, width], for hidden captions
+  at::Tensor empty_text{};  // as LatentExample::text, for hidden captions
 
   std::int64_t count() const {
     return static_cast<std::int64_t>(shapes.size());
@@ -39,7 +43,8 @@ struct LatentDraw {
   at::Tensor latent;  // fp32 [C, h, w], scaled
   at::Tensor noise;   // as latent
   std::int64_t timestep = 0;
-  at::Tensor text;  // fp32 [T, width]
+  at::Tensor text;     // as LatentExample::text
+  at::Tensor guide{};  // as there; zeros where it is hidden
 };
 
 struct LatentDrawConfig {
@@ -51,6 +56,7 @@ struct LatentDrawConfig {
   // model learns to change an image's mean (Guttenberg 2023); 0: none.
   double noise_offset = 0;
   double caption_dropout = 0;  // probability that the caption is hidden
+  double mask_dropout = 0;     // and that the mask is
 };
 
 // Sample n's image, latent, noise, timestep and dropouts follow from (seed, n)

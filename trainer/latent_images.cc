@@ -77,7 +77,7 @@ std::string caption_of(const CohortEntry& entry, const std::string& fallback) {
 }
 
 void LatentImageConfig::validate(const std::string& prefix) const {
-  check_choice(prefix + ".channels", channels, {"grey", "joint"});
+  parse_mask_guidance(prefix + ".channels", channels);
   check_range(prefix + ".variants", variants, 1, 1024);
   if (caption.empty()) {
     throw ConfigError("option " + prefix + ".caption is empty");
@@ -89,8 +89,10 @@ void LatentImageConfig::validate(const std::string& prefix) const {
 void describe(OptionTable& table, const std::string& prefix,
               LatentImageConfig& config) {
   const auto result = OptionKind::kResult;
-  table.add(prefix + ".channels", &config.channels, result,
-            "grey, or joint: image, image, outline of the mask");
+  table.add(
+      prefix + ".channels", &config.channels, result,
+      "how the mask takes part: grey (not at all), joint (its outline is the "
+      "third channel), concat (a channel beside the latent) or controlnet");
   table.add(prefix + ".caption", &config.caption, result,
             "for images without NAME.txt or their folder's caption.txt; may "
             "name {label} and {trimester}");
@@ -106,12 +108,14 @@ LatentImages::LatentImages(const Cohort& cohort,
     : cohort_(cohort),
       members_(std::move(members)),
       config_(config),
+      guidance_(parse_mask_guidance("data.channels", config.channels)),
       seed_(seed) {
   for (const std::size_t member : members_) {
     const CohortEntry& entry = cohort.entry(member);
-    if (config.channels == "joint" && entry.mask_path.empty()) {
+    if (guidance_ != MaskGuidance::kNone && entry.mask_path.empty()) {
       throw DataError(entry.image_path.string() +
-                      ": has no mask, which data.channels=joint needs");
+                      ": has no mask, which data.channels=" + config.channels +
+                      " needs");
     }
     captions_.push_back(caption_of(entry, config.caption));
     sizes_.push_back(
@@ -127,29 +131,37 @@ const std::string& LatentImages::caption(std::int64_t index) const {
   return captions_.at(static_cast<std::size_t>(index));
 }
 
-at::Tensor LatentImages::pixels(std::int64_t index,
-                                std::int64_t variant) const {
+DiffusionPair LatentImages::pair(std::int64_t index,
+                                 std::int64_t variant) const {
   const Sample sample =
       cohort_.load(members_.at(static_cast<std::size_t>(index)));
   const cv::Size bucket = size(index);
   DiffusionPair pair;
   pair.image = plane(fit_to_bucket(sample.image, bucket), 1 / 127.5, -1);
-  const bool joint = config_.channels == "joint";
-  if (joint) {
+  if (guidance_ == MaskGuidance::kNone) {
+    pair.mask = at::zeros_like(pair.image);
+  } else {
     pair.mask = plane(fit_to_bucket(sample.mask, bucket), 1 / 255.0, 0)
                     .gt(0.5)
                     .to(at::kFloat);
-  } else {
-    pair.mask = at::zeros_like(pair.image);
   }
-  if (variant > 0) {
-    Random random(make_key("latent.augment", seed_,
-                           static_cast<std::uint64_t>(index),
-                           static_cast<std::uint64_t>(variant)));
-    pair = augment(pair, config_.augment, random);
-  }
-  const at::Tensor third = joint ? outline_of(pair.mask) * 2 - 1 : pair.image;
-  return at::cat({pair.image, pair.image, third});
+  if (variant == 0) return pair;
+  Random random(make_key("latent.augment", seed_,
+                         static_cast<std::uint64_t>(index),
+                         static_cast<std::uint64_t>(variant)));
+  return augment(pair, config_.augment, random);
+}
+
+at::Tensor LatentImages::pixels(std::int64_t index,
+                                std::int64_t variant) const {
+  const DiffusionPair seen = pair(index, variant);
+  const bool joint = guidance_ == MaskGuidance::kJoint;
+  const at::Tensor third = joint ? outline_of(seen.mask) * 2 - 1 : seen.image;
+  return at::cat({seen.image, seen.image, third});
+}
+
+at::Tensor LatentImages::mask(std::int64_t index, std::int64_t variant) const {
+  return pair(index, variant).mask;
 }
 
 }  // namespace sono

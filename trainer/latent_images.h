@@ -9,14 +9,15 @@
 #include <vector>
 
 #include "data/cohort.h"
+#include "models/diffusion/mask_guidance.h"
 #include "trainer/aspect_buckets.h"
 #include "trainer/diffusion_augment.h"
 
 namespace sono {
 
 struct LatentImageConfig {
-  // What the three colour channels are: "grey" (image, image, image) or
-  // "joint" (image, image, outline of the mask; Wang et al. 2025).
+  // How the mask takes part (models/diffusion/mask_guidance.h). The three
+  // colour channels are the image, with "joint" image, image and outline.
   std::string channels = "grey";
   // For images without a NAME.txt beside them or a caption.txt in their folder.
   // {label} is the folder's name, {trimester} first, second or third.
@@ -39,7 +40,7 @@ class LatentImages {
  public:
   // Those of `members`, indices of the cohort, in that order. Reads captions
   // and sizes now. `cohort` must outlive this. DataError naming the image that
-  // has no mask (joint), no known trimester, or an empty caption file.
+  // has no mask (unless grey), no known trimester, or an empty caption file.
   LatentImages(const Cohort& cohort, std::vector<std::size_t> members,
                const LatentImageConfig& config, std::uint64_t seed);
 
@@ -47,15 +48,21 @@ class LatentImages {
     return static_cast<std::int64_t>(members_.size());
   }
   std::int64_t variants() const { return config_.variants; }
+  MaskGuidance guidance() const { return guidance_; }
   cv::Size size(std::int64_t index) const;
   const std::string& caption(std::int64_t index) const;
   // fp32 [3, H, W] in [-1, 1]; version 0 is the image as it is.
   at::Tensor pixels(std::int64_t index, std::int64_t variant) const;
+  // Its mask, fp32 [1, H, W], 0 or 1; zeros where data.channels = grey.
+  at::Tensor mask(std::int64_t index, std::int64_t variant) const;
 
  private:
+  DiffusionPair pair(std::int64_t index, std::int64_t variant) const;
+
   const Cohort& cohort_;
   std::vector<std::size_t> members_;
   LatentImageConfig config_;
+  MaskGuidance guidance_;
   std::uint64_t seed_;
   std::vector<cv::Size> sizes_;
   std::vector<std::string> captions_;

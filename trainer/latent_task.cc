@@ -20,34 +20,67 @@ at::Tensor timesteps_of(const std::vector<LatentDraw>& draws) {
   return at::tensor(timesteps);
 }
 
+void append(NamedTensors& all, const std::string& model, const LoraSet& lora) {
+  for (const auto& [name, tensor] : lora.named_parameters()) {
+    all.emplace_back(model + "." + name, tensor);
+  }
+}
+
 }  // namespace
 
-LatentTask::LatentTask(UNet& unet, LoraSet* lora,
+LatentTask::LatentTask(const LatentNetworks& networks,
                        std::function<LatentDraw(std::uint64_t)> draw,
                        const LatentTaskConfig& config)
-    : unet_(unet),
-      lora_(lora),
+    : networks_(networks),
       draw_(std::move(draw)),
       config_(config),
       schedule_(config.noise) {
   SONO_CHECK(config_.batch_size >= 1, "batch of " << config_.batch_size);
-  unet_.requires_grad(lora_ == nullptr);
-  if (lora_ != nullptr) lora_->requires_grad(true);
+  SONO_CHECK(networks_.text_lora == nullptr || networks_.lora != nullptr,
+             "a LoRA on the text encoder comes with one on the UNet");
+  SONO_CHECK_EQ(networks_.text_lora != nullptr,
+                networks_.text_encoder != nullptr);
+  SONO_CHECK(networks_.control == nullptr || networks_.lora == nullptr,
+             "a ControlNet is trained alone");
+  const at::Tensor added = networks_.unet.added_input_weight();
+  networks_.unet.requires_grad(trains_all());
+  if (added.defined() && networks_.lora) added.set_requires_grad(true);
+  if (networks_.control) networks_.control->requires_grad(true);
+  for (LoraSet* lora : {networks_.lora, networks_.text_lora}) {
+    if (lora != nullptr) lora->requires_grad(true);
+  }
 }
 
 NamedTensors LatentTask::parameters() {
-  if (lora_ == nullptr) return unet_.named_parameters();
+  if (trains_all()) return networks_.unet.named_parameters();
   NamedTensors named;
-  for (const auto& [name, tensor] : lora_->named_parameters()) {
-    named.emplace_back("unet." + name, tensor);
+  if (networks_.control) {
+    for (const auto& [name, tensor] : networks_.control->named_parameters()) {
+      named.emplace_back("controlnet." + name, tensor);
+    }
+    return named;
   }
+  append(named, "unet", *networks_.lora);
+  const at::Tensor added = networks_.unet.added_input_weight();
+  if (added.defined()) named.emplace_back("unet.conv_in_added.weight", added);
+  if (networks_.text_lora) append(named, "text_encoder", *networks_.text_lora);
   return named;
 }
 
+std::vector<double> LatentTask::rate_factors() {
+  if (networks_.text_lora == nullptr || config_.text_rate_factor == 1) {
+    return {};
+  }
+  const std::size_t text = networks_.text_lora->named_parameters().size();
+  std::vector<double> factors(parameters().size() - text, 1.0);
+  factors.resize(factors.size() + text, config_.text_rate_factor);
+  return factors;
+}
+
 std::vector<const Module*> LatentTask::blocks() {
-  // A LoRA's matrices are no part of the UNet's blocks, and small.
-  if (lora_ != nullptr) return {};
-  return unet_.blocks();
+  // What is trained beside the UNet is no part of its blocks.
+  if (!trains_all()) return {};
+  return networks_.unet.blocks();
 }
 
 at::Tensor LatentTask::loss(std::int64_t step, std::int64_t begin,
@@ -76,16 +109,38 @@ at::Tensor LatentTask::loss(std::int64_t step, std::int64_t begin,
   return sum / static_cast<double>(config_.batch_size);
 }
 
+at::Tensor LatentTask::text_states(const at::Tensor& texts) const {
+  if (networks_.text_encoder == nullptr) return texts;
+  return (*networks_.text_encoder)(texts, networks_.clip_skip);
+}
+
+at::Tensor LatentTask::predict(const at::Tensor& noisy,
+                               const at::Tensor& timesteps,
+                               const std::vector<LatentDraw>& draws) const {
+  UNetCondition condition;
+  condition.text =
+      text_states(stacked(draws, [](const LatentDraw& d) { return d.text; }));
+  if (!draws.front().guide.defined()) {
+    return networks_.unet(noisy, timesteps, condition);
+  }
+  const at::Tensor guide =
+      stacked(draws, [](const LatentDraw& d) { return d.guide; });
+  if (networks_.control == nullptr) {
+    return networks_.unet(at::cat({noisy, guide}, 1), timesteps, condition);
+  }
+  const ControlResiduals residuals =
+      (*networks_.control)(noisy, timesteps, condition, guide);
+  return networks_.unet(noisy, timesteps, condition, &residuals);
+}
+
 at::Tensor LatentTask::errors(const std::vector<LatentDraw>& draws) const {
   const at::Tensor latents =
       stacked(draws, [](const LatentDraw& d) { return d.latent; });
   const at::Tensor noise =
       stacked(draws, [](const LatentDraw& d) { return d.noise; });
   const at::Tensor timesteps = timesteps_of(draws);
-  UNetCondition condition;
-  condition.text = stacked(draws, [](const LatentDraw& d) { return d.text; });
-  const at::Tensor said = unet_(schedule_.add_noise(latents, noise, timesteps),
-                                timesteps, condition);
+  const at::Tensor said =
+      predict(schedule_.add_noise(latents, noise, timesteps), timesteps, draws);
   const at::Tensor target = prediction_target(schedule_, config_.prediction,
                                               latents, noise, timesteps);
   return (said.to(at::kFloat) - target).square().mean({1, 2, 3});
@@ -93,7 +148,7 @@ at::Tensor LatentTask::errors(const std::vector<LatentDraw>& draws) const {
 
 at::Tensor LatentTask::group_loss(const std::vector<std::uint64_t>& samples,
                                   const std::vector<LatentDraw>& draws) {
-  if (lora_ != nullptr) lora_->set_dropout_samples(samples);
+  set_dropout_samples(samples);
   const at::Tensor weight =
       min_snr_weight(schedule_, config_.prediction, timesteps_of(draws),
                      config_.min_snr_gamma);
@@ -102,8 +157,15 @@ at::Tensor LatentTask::group_loss(const std::vector<std::uint64_t>& samples,
 
 void LatentTask::after_step(std::int64_t steps_done) {
   if (!on_step) return;
-  if (lora_ != nullptr) lora_->set_dropout_samples({});
+  set_dropout_samples({});
   on_step(steps_done);
+}
+
+void LatentTask::set_dropout_samples(
+    const std::vector<std::uint64_t>& samples) const {
+  for (LoraSet* lora : {networks_.lora, networks_.text_lora}) {
+    if (lora != nullptr) lora->set_dropout_samples(samples);
+  }
 }
 
 }  // namespace sono

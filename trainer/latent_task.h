@@ -1,7 +1,8 @@
 #pragma once
-// Training of a latent diffusion model's UNet, or of a LoRA on it, as
-// diffusers' train_text_to_image scripts do: noise at a random timestep, mean
-// squared error of what the network says of it.
+// Training of a latent diffusion model's UNet, or of LoRAs on it and its text
+// encoder, as diffusers' train_text_to_image and train_dreambooth_lora scripts
+// do: noise at a random timestep, mean squared error of what the network says
+// of it.
 
 #include <cstdint>
 #include <functional>
@@ -9,11 +10,28 @@
 
 #include "models/diffusion/prediction.h"
 #include "models/lora/lora_set.h"
-#include "models/unet/unet.h"
+#include "models/text/clip_text_model.h"
+#include "models/unet/controlnet.h"
 #include "trainer/latent_draws.h"
 #include "trainer/task.h"
 
 namespace sono {
+
+// What is computed with, and what of it is trained; all of it must outlive the
+// task.
+struct LatentNetworks {
+  UNet& unet;
+  // Trained in place of the UNet, where there is one; with it the weights of
+  // the UNet's added input channels, where it has such.
+  LoraSet* lora = nullptr;
+  // Trained in place of the UNet and any LoRA, where there is one.
+  ControlNet* control = nullptr;
+  // With a LoRA on the text encoder, draws hold token ids, which it reads at
+  // every step.
+  const ClipTextModel* text_encoder = nullptr;
+  LoraSet* text_lora = nullptr;
+  std::int64_t clip_skip = 1;
+};
 
 struct LatentTaskConfig {
   std::int64_t batch_size = 1;  // samples a step, over all ranks
@@ -21,18 +39,21 @@ struct LatentTaskConfig {
   double min_snr_gamma =
       0;  // Hang et al. 2023; 0: all timesteps weigh the same
   NoiseScheduleConfig noise{};
+  double text_rate_factor = 1;  // learning rate of the text encoder's LoRA
 };
 
 class LatentTask : public Task {
  public:
-  // `draw(n)` is sample n = step * batch_size + position. The task trains
-  // `lora` alone, or all of `unet` when it is null; both must outlive it.
-  LatentTask(UNet& unet, LoraSet* lora,
+  // `draw(n)` is sample n = step * batch_size + position.
+  LatentTask(const LatentNetworks& networks,
              std::function<LatentDraw(std::uint64_t sample)> draw,
              const LatentTaskConfig& config);
 
-  // With a LoRA named as diffusers' files name them: "unet.PATH.lora_A.weight".
+  // With a LoRA named as diffusers' files name them: "unet.PATH.lora_A.weight",
+  // "text_encoder.PATH.lora_A.weight"; also "unet.conv_in_added.weight",
+  // "controlnet.PATH".
   NamedTensors parameters() override;
+  std::vector<double> rate_factors() override;
   std::vector<const Module*> blocks() override;
   // Weighted mean squared error a sample, summed, over batch_size.
   at::Tensor loss(std::int64_t step, std::int64_t begin,
@@ -47,14 +68,25 @@ class LatentTask : public Task {
   void after_step(std::int64_t steps_done) override;
 
   const NoiseSchedule& schedule() const { return schedule_; }
+  const LatentTaskConfig& config() const { return config_; }
+  const LatentNetworks& networks() const { return networks_; }
+  // What the UNet is told of texts, LatentExample::text stacked: [B, T, width].
+  at::Tensor text_states(const at::Tensor& texts) const;
 
  private:
+  bool trains_all() const {
+    return networks_.lora == nullptr && networks_.control == nullptr;
+  }
+  // None: no dropout.
+  void set_dropout_samples(const std::vector<std::uint64_t>& samples) const;
+  // What the networks say of noisy latents, [B, C, h, w].
+  at::Tensor predict(const at::Tensor& noisy, const at::Tensor& timesteps,
+                     const std::vector<LatentDraw>& draws) const;
   // Of samples with latents of one shape.
   at::Tensor group_loss(const std::vector<std::uint64_t>& samples,
                         const std::vector<LatentDraw>& draws);
 
-  UNet& unet_;
-  LoraSet* lora_;
+  LatentNetworks networks_;
   std::function<LatentDraw(std::uint64_t)> draw_;
   LatentTaskConfig config_;
   NoiseSchedule schedule_;

@@ -20,6 +20,7 @@ LatentDraw fixed_draw(const LatentExamples& examples, std::int64_t item,
                    static_cast<std::size_t>(draw.noise.numel()));
   draw.timestep = (2 * part + 1) * num_train_timesteps / (2 * config.timesteps);
   draw.text = example.text;
+  draw.guide = example.guide;
   return draw;
 }
 

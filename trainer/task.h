@@ -19,6 +19,10 @@ class Task {
   // grad, on one device. The loop replaces their storage, never the tensors.
   virtual NamedTensors parameters() = 0;
 
+  // What the learning rate of each parameter is multiplied with, in their
+  // order; none: 1 for all.
+  virtual std::vector<double> rate_factors() { return {}; }
+
   // The blocks of the network that may be recomputed in backward, and whose
   // parameters may come and go (models/nn/recompute.h); all of their parameters
   // are among the above.

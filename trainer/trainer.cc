@@ -88,7 +88,8 @@ class Loop {
         queue_(comm, config.dist.overlap),
         reducer_(make_gradient_reducer(
             queue_, arena_, config.dist.reducer_options(config.lanes))),
-        optimizer_(optimizer_options(config)),
+        optimizer_(optimizer_options(config),
+                   rate_groups(arena_.layout(), task.rate_factors())),
         rate_{config.learning_rate, config.schedule, config.warmup_steps,
               config.steps} {
     state_.seed = config.seed;

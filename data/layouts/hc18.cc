@@ -13,13 +13,12 @@
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "data/layouts/folder.h"
+#include "data/layouts/image_source.h"
 
 namespace sono {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::string_view kAnnotation = "_Annotation";
 
 // "014" from "014_2HC" or "014_HC"; "" when the stem is not HC18's.
 std::string exam_of(std::string_view stem) {
@@ -45,21 +44,6 @@ std::vector<CohortEntry> find_images(const fs::path& dir) {
     entries.push_back(std::move(entry));
   }
   return entries;
-}
-
-// An unannotated release (HC18's test set) is fine; a hole is not.
-void check_annotations(const std::vector<CohortEntry>& entries) {
-  const CohortEntry* missing = nullptr;
-  bool any = false;
-  for (const CohortEntry& entry : entries) {
-    any = any || !entry.mask_path.empty();
-    if (entry.mask_path.empty() && missing == nullptr) missing = &entry;
-  }
-  if (any && missing != nullptr) {
-    throw DataError(missing->image_path.string() + ": no annotation " +
-                    missing->info.id + std::string(kAnnotation) +
-                    ".png beside it, though other images have one");
-  }
 }
 
 std::string trimmed(std::string_view text) {
@@ -181,7 +165,8 @@ std::optional<std::vector<CohortEntry>> read_hc18(const fs::path& dir) {
     const fs::path resolved = fs::canonical(place);
     std::vector<CohortEntry> entries = find_images(resolved);
     if (entries.empty()) continue;
-    check_annotations(entries);
+    // An unannotated release (HC18's test set) is fine; a hole is not.
+    check_all_or_no_masks(entries);
     add_sizes(resolved, entries);
     add_trimesters(resolved, entries);
     return entries;

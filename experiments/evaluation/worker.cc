@@ -1,9 +1,11 @@
 #include "experiments/evaluation/worker.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "core/atomic_file.h"
 #include "core/hash.h"
+#include "data/csv.h"
 #include "experiments/metrics/score.h"
 #include "experiments/run_folder.h"
 
@@ -161,16 +163,37 @@ std::vector<Case> score_cell(const RunContext& context,
   return rows;
 }
 
+// "concat-n5-s0, hc18, frame", with the draw where there are several.
+std::string name_of(const EvaluationCell& cell) {
+  const Candidate& candidate = *cell.candidate;
+  std::string name = candidate.arm;
+  if (candidate.n_real) name += "-n" + std::to_string(*candidate.n_real);
+  if (candidate.on_dose_curve) {
+    name += "-k" + std::to_string(candidate.n_synthetic.value_or(0));
+  }
+  if (candidate.seed) name += "-s" + std::to_string(*candidate.seed);
+  name += ", " + cell.cohort->name + ", " + cell.prompt;
+  if (cell.prompt == "gt-box") name += ", draw " + std::to_string(cell.draw);
+  if (cell.on_curve) name += ", jitter " + std::to_string(cell.jitter_px);
+  return name;
+}
+
+bool is_done(const EvaluationCell& cell) {
+  return std::filesystem::exists(cell.file);
+}
+
 std::vector<Case>& rows_for(const EvaluationCell& cell, Evaluated& evaluated) {
   if (cell.on_curve) return evaluated.jitter_curve;
   return cell.candidate->on_dose_curve ? evaluated.dose : evaluated.cases;
 }
 
+// The rows of the cells that are there.
 Evaluated fold_cells(const RunContext& context,
                      const std::vector<EvaluationCell>& cells) {
   const std::string hash = config_hash(context.options);
   Evaluated evaluated;
   for (const auto& cell : cells) {
+    if (!is_done(cell)) continue;
     for (auto& row : read_cases(cell.file)) {
       row.config_hash = hash;
       row.run_id = hash.substr(0, 12);
@@ -184,9 +207,7 @@ Evaluated fold_cells(const RunContext& context,
 // Rank 0 looks, so that all ranks agree.
 bool all_done(const RunContext& context,
               const std::vector<EvaluationCell>& cells) {
-  const bool done = std::all_of(cells.begin(), cells.end(), [](auto& cell) {
-    return std::filesystem::exists(cell.file);
-  });
+  const bool done = std::all_of(cells.begin(), cells.end(), is_done);
   return broadcast_string(context.comm, done ? "done" : "missing") == "done";
 }
 
@@ -195,9 +216,8 @@ void score_missing(const RunContext& context,
                    Predictor& predictor, const std::filesystem::path& dir) {
   LeasedWork work;
   work.items = static_cast<std::int64_t>(cells.size());
-  work.is_done = [&](std::int64_t i) {
-    return std::filesystem::exists(cells[i].file);
-  };
+  work.is_done = [&](std::int64_t i) { return is_done(cells[i]); };
+  work.name = [&](std::int64_t i) { return cells[i].file.stem().string(); };
   work.work = [&](std::int64_t i) {
     write_cases(cells[i].file, score_cell(context, cells[i], predictor));
   };
@@ -222,13 +242,58 @@ Evaluated evaluate(const RunContext& context, const Study& study,
   return evaluated;
 }
 
-std::size_t missing_cells(const RunContext& context, const Study& study,
-                          const std::vector<Candidate>& candidates,
-                          const std::filesystem::path& dir) {
+std::size_t score_ready(const RunContext& context, const Study& study,
+                        const std::vector<Candidate>& candidates,
+                        Predictor& predictor,
+                        const std::filesystem::path& dir) {
   const auto cells = cells_of(context, study, candidates, dir);
-  return static_cast<std::size_t>(std::count_if(
-      cells.begin(), cells.end(),
-      [](const auto& cell) { return !std::filesystem::exists(cell.file); }));
+  const auto missing = static_cast<std::size_t>(
+      std::count_if(cells.begin(), cells.end(), std::not_fn(is_done)));
+  if (missing == 0) return 0;
+  make_directories(dir);
+  score_missing(context, cells, predictor, dir);
+  return missing;
+}
+
+FoldedCells fold_ready(const RunContext& context, const Study& study,
+                       const std::vector<Candidate>& candidates,
+                       const std::filesystem::path& dir) {
+  const auto cells = cells_of(context, study, candidates, dir);
+  FoldedCells folded;
+  folded.rows = fold_cells(context, cells);
+  folded.cells = cells.size();
+  for (const EvaluationCell& cell : cells) {
+    if (!is_done(cell)) folded.missing.push_back(name_of(cell));
+  }
+  return folded;
+}
+
+std::string cell_provenance(const RunContext& context, const Study& study,
+                            const std::vector<Candidate>& candidates,
+                            const std::filesystem::path& dir) {
+  std::string text =
+      "cohort,prompt,draw,arm,train_cohort,n_real,seed,file,file_sha256,"
+      "checkpoint_sha256,dataset_hash,detector_sha256,cohort_hash\n";
+  const auto number = [](const std::optional<std::int64_t>& value) {
+    return value ? std::to_string(*value) : std::string();
+  };
+  for (const auto& cell : cells_of(context, study, candidates, dir)) {
+    if (!is_done(cell)) continue;
+    const Candidate& c = *cell.candidate;
+    const bool detector = cell.prompt == "detector";
+    std::string row;
+    for (const std::string& field :
+         {cell.cohort->name, cell.prompt, std::to_string(cell.draw), c.arm,
+          c.train_cohort, number(c.n_real), number(c.seed),
+          cell.file.filename().string(), sha256_file(cell.file),
+          c.checkpoint_hash, c.generator_hash,
+          detector ? c.detector_hash : std::string(),
+          cell.cohort->content_hash}) {
+      row += (row.empty() ? "" : ",") + quote_csv(field);
+    }
+    text += row + "\n";
+  }
+  return text;
 }
 
 }  // namespace sono

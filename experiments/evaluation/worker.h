@@ -31,9 +31,28 @@ Evaluated evaluate(const RunContext& context, const Study& study,
                    Predictor& predictor, const std::filesystem::path& dir,
                    const std::function<void()>& prepare);
 
-// Cells that `evaluate` would have to score.
-std::size_t missing_cells(const RunContext& context, const Study& study,
-                          const std::vector<Candidate>& candidates,
-                          const std::filesystem::path& dir);
+// One worker alone: scores the cells of these candidates that are missing and
+// that nobody else is at work on, and waits for the others. Returns how many
+// were missing at first.
+std::size_t score_ready(const RunContext& context, const Study& study,
+                        const std::vector<Candidate>& candidates,
+                        Predictor& predictor, const std::filesystem::path& dir);
+
+// What is there without any work.
+struct FoldedCells {
+  Evaluated rows;
+  std::size_t cells = 0;             // of these candidates, scored or not
+  std::vector<std::string> missing;  // names of those that are not scored
+};
+
+FoldedCells fold_ready(const RunContext& context, const Study& study,
+                       const std::vector<Candidate>& candidates,
+                       const std::filesystem::path& dir);
+
+// A csv line for each cell that is there: what it is, its file in `dir` with
+// SHA-256, and the hashes of weights, synthetic data set and cohort behind it.
+std::string cell_provenance(const RunContext& context, const Study& study,
+                            const std::vector<Candidate>& candidates,
+                            const std::filesystem::path& dir);
 
 }  // namespace sono

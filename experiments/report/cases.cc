@@ -6,7 +6,7 @@
 
 #include "core/atomic_file.h"
 #include "core/error.h"
-#include "experiments/report/csv.h"
+#include "data/csv.h"
 
 namespace sono {
 namespace {

@@ -11,6 +11,7 @@
 #include "experiments/report/panel.h"
 #include "experiments/report/quality_section.h"
 #include "experiments/report/sentences.h"
+#include "experiments/report/sort_script.h"
 #include "experiments/report/style.h"
 #include "experiments/report/text.h"
 
@@ -27,6 +28,16 @@ std::string element(const char* name, const char* css_class,
                     const std::string& inner) {
   return std::string("<") + name + " class=\"" + css_class + "\">" + inner +
          "</" + name + ">\n";
+}
+
+// A table that scrolls sideways, by the keyboard too.
+std::string scrolling_table(const std::string& name, const std::string& head,
+                            const std::string& rows) {
+  return "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"" +
+         name + "\">" +
+         element("table", element("thead", element("tr", head)) +
+                              element("tbody", rows)) +
+         "</div>\n";
 }
 
 std::string key_of(const std::string& arm) {
@@ -134,9 +145,7 @@ std::string render_panel(const Panel& panel) {
     rows += element("tr", is_blind_baseline(arm) ? "blind" : "arm", row);
   }
   return element("h3", panel_title(panel)) +
-         element("div", "scroll",
-                 element("table", element("thead", element("tr", head)) +
-                                      element("tbody", rows)));
+         scrolling_table(panel_title(panel), head, rows);
 }
 
 std::string render_tables(const std::vector<Panel>& panels) {
@@ -186,18 +195,17 @@ std::string render_comparisons(const json& summary) {
                  "Paired by image and seed; p values by the permutation test "
                  "over exams. None of these was named beforehand and none is "
                  "corrected for their number.") +
-         element("div", "scroll",
-                 element("table", element("thead", element("tr", head)) +
-                                      element("tbody", rows)));
+         scrolling_table("Exploratory comparisons", head, rows);
 }
 
 std::string render_picture(const ReportPicture& picture) {
   const std::string title = escape_html(picture.title);
-  return element("figure",
-                 "<img alt=\"" + title + "\" src=\"data:image/png;base64," +
-                     base64(picture.png) + "\">" +
-                     element("figcaption", "<b>" + title + "</b> " +
-                                               escape_html(picture.caption)));
+  return element(
+      "figure",
+      "<img loading=\"lazy\" decoding=\"async\" alt=\"" + title +
+          "\" src=\"data:image/png;base64," + base64(picture.png) + "\">" +
+          element("figcaption",
+                  "<b>" + title + "</b> " + escape_html(picture.caption)));
 }
 
 // Groups stand in the order of their first picture.
@@ -230,7 +238,12 @@ std::string render_provenance(const json& provenance) {
     rows += "<dt>" + escape_html(name.substr(1)) + "</dt><dd>" +
             escape_html(shown) + "</dd>\n";
   }
-  return element("h2", "Where these numbers come from") + element("dl", rows);
+  return element("h2", "Where these numbers come from") +
+         element("p",
+                 "provenance.csv, beside this page, names for every scored "
+                 "cell the file of its rows, the weights, the synthetic data "
+                 "set and the cohort behind them, each with its SHA-256.") +
+         element("dl", rows);
 }
 
 }  // namespace
@@ -252,7 +265,8 @@ std::string render_report(const ReportInput& input) {
          "initial-scale=1\">\n" +
          element("title", escape_html(input.title)) + "<style>" +
          std::string(report_style()) + "</style></head>\n<body>" +
-         element("main", body) + "</body></html>\n";
+         element("main", body) + "<script>" + std::string(sort_script()) +
+         "</script></body></html>\n";
 }
 
 }  // namespace sono

@@ -1,6 +1,6 @@
 #pragma once
-// report.html: one self-contained page. It loads nothing, runs no script, and
-// reads on a phone, in the dark and on paper.
+// report.html: one self-contained page. It loads nothing, needs no script (one
+// sorts its tables), and reads on a phone, in the dark and on paper.
 
 #include <cstdint>
 #include <nlohmann/json.hpp>

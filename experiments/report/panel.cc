@@ -29,6 +29,9 @@ constexpr Meaning kArms[] = {
      "real images and pairs made by diffusion, image and outline "
      "together"},
     {"concat", "real images and images made by diffusion for a given outline"},
+    {"controlnet",
+     "real images and images made by diffusion for a given outline, through a "
+     "ControlNet"},
     {"real-100", "ceiling: 100 real images"},
     {"oracle-res", "ceiling: real images at the generator's resolution"},
 };

@@ -53,6 +53,12 @@ th, td { text-align: left; padding: 7px 14px 7px 0; vertical-align: top;
 thead th { font-size: .84rem; color: var(--soft); font-weight: 500;
   vertical-align: bottom; }
 tbody th { font-weight: 600; white-space: nowrap; }
+thead button { font: inherit; color: inherit; background: none; border: 0;
+  padding: 0; text-align: left; cursor: pointer; }
+thead button:hover { color: var(--ink); }
+th[aria-sort="ascending"] button::after { content: " \2191"; }
+th[aria-sort="descending"] button::after { content: " \2193"; }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 td b { font-size: 1.08rem; font-weight: 650; }
 td .small { white-space: nowrap; display: block; }
 .missed { color: var(--warn); }

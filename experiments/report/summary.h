@@ -28,7 +28,8 @@ struct SummaryOptions {
   std::string endpoint_prompt = "frame";
   std::int64_t endpoint_n_real = 5;
   std::vector<SecondaryEndpoint> secondary{};
-  std::vector<std::string> treatments{"concat", "joint", "sdedit"};
+  std::vector<std::string> treatments{"concat", "joint", "sdedit",
+                                      "controlnet"};
   std::vector<std::string> controls{"us-aug", "phantom"};
   IntervalOptions interval;
 };

@@ -9,10 +9,13 @@ namespace sono {
 
 using Arguments = std::vector<std::string>;
 
+int evaluate_command(const Arguments& args);
+int export_command(const Arguments& args);
 int hang_command(const Arguments& args);
 int inspect_command(const Arguments& args);
 int phantom_command(const Arguments& args);
 int quality_command(const Arguments& args);
+int report_command(const Arguments& args);
 int run_command(const Arguments& args);
 int train_command(const Arguments& args);
 int verify_command(const Arguments& args);

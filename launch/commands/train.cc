@@ -27,7 +27,7 @@ void print_outcome(const LoraOutcome& outcome) {
     std::printf("held-out loss %.4f\n", outcome.validation_loss);
   }
   for (const auto& folder : outcome.files) {
-    std::printf("LoRA: %s\n", std::filesystem::absolute(folder).c_str());
+    std::printf("wrote %s\n", std::filesystem::absolute(folder).c_str());
   }
 }
 
@@ -38,11 +38,10 @@ int train_command(const Arguments& args) {
   LoraRecipe recipe;
   CommandLine line(
       "train diffusion --config FILE --out DIR [--set section.key=value]",
-      "Trains a LoRA on a Stable Diffusion model (its folder as diffusers "
-      "saves "
-      "it, or its\nsingle file) with a folder of images. The same command goes "
-      "on after a stop or "
-      "a crash, on any number\nof ranks, and ends with the same bytes.");
+      "Trains a LoRA, or a ControlNet of masks, on a Stable Diffusion\n"
+      "model (its folder as diffusers saves it, or its single file) with a\n"
+      "folder of images. The same command goes on after a stop or a crash,\n"
+      "on any number of ranks, and ends with the same bytes.");
   line.argument("WHAT", &arguments.what, "diffusion");
   line.flag("config", &arguments.config_file, "FILE", "options, an INI file");
   line.flag("out", &arguments.out, "DIR", "folder of the training");

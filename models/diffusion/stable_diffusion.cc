@@ -23,8 +23,51 @@ at::Tensor normal_noise(const std::vector<std::uint64_t>& seeds,
   return noise;
 }
 
-bool guided(const TextToImageRequest& request) {
-  return request.guidance_scale > 1;
+// What does not change from step to step: prompts, then negative prompts where
+// guided, and the timesteps, as each network wants them.
+struct Trajectory {
+  struct Prepared {
+    Prepared(const EncoderHalf& net, const at::Tensor& tokens,
+             const std::vector<double>& timesteps)
+        : text(net.prepare_text(tokens)), times(net.prepare_times(timesteps)) {}
+    UNetCondition at_step(std::size_t index) const {
+      return {.prepared_text = &text,
+              .times = &times,
+              .step = static_cast<std::int64_t>(index)};
+    }
+    TextContext text;
+    TimeTable times;
+  };
+  const TextToImageRequest& request;
+  Prepared unet;
+  std::optional<Prepared> control;
+};
+
+// One of the batch, for both halves of the guidance.
+at::Tensor for_halves(const TextToImageRequest& request,
+                      const at::Tensor& given) {
+  if (given.size(0) == 1 || !is_guided(request)) return given;
+  return at::cat({given, given});
+}
+
+// Both halves of the guidance in one batch.
+at::Tensor predict(const UNet& unet, const Trajectory& trajectory,
+                   const at::Tensor& latents, std::size_t index) {
+  const TextToImageRequest& request = trajectory.request;
+  const at::Tensor input =
+      is_guided(request) ? at::cat({latents, latents}) : latents;
+  const UNetCondition condition = trajectory.unet.at_step(index);
+  if (request.added_channels.defined()) {
+    const at::Tensor added = for_halves(request, request.added_channels)
+                                 .expand({input.size(0), -1, -1, -1});
+    return unet(at::cat({input, added}, 1), {}, condition).to(at::kFloat);
+  }
+  if (!request.control) return unet(input, {}, condition).to(at::kFloat);
+  const ControlRequest& control = *request.control;
+  const ControlResiduals residuals =
+      (*control.net)(input, {}, trajectory.control->at_step(index),
+                     for_halves(request, control.image), control.strength);
+  return unet(input, {}, condition, &residuals).to(at::kFloat);
 }
 
 [[noreturn]] void refuse(const std::string& why) {
@@ -32,6 +75,10 @@ bool guided(const TextToImageRequest& request) {
 }
 
 }  // namespace
+
+bool is_guided(const TextToImageRequest& request) {
+  return request.guidance_scale > 1;
+}
 
 void TextToImageRequest::validate(std::int64_t step) const {
   const std::size_t count = prompts.size();
@@ -58,25 +105,39 @@ void TextToImageRequest::validate(std::int64_t step) const {
   }
 }
 
-// What does not change from step to step: prompts, then negative prompts where
-// guided, and the timesteps, as each network wants them.
-struct StableDiffusion::Trajectory {
-  struct Prepared {
-    Prepared(const EncoderHalf& net, const at::Tensor& tokens,
-             const std::vector<double>& timesteps)
-        : text(net.prepare_text(tokens)), times(net.prepare_times(timesteps)) {}
-    UNetCondition at_step(std::size_t index) const {
-      return {.prepared_text = &text,
-              .times = &times,
-              .step = static_cast<std::int64_t>(index)};
+at::Tensor sample_latents(const Denoiser& denoiser, const at::Tensor& tokens,
+                          const std::vector<std::int64_t>& shape,
+                          const TextToImageRequest& request) {
+  const at::NoGradGuard no_grad;
+  const NoiseScheduleConfig& noise = denoiser.noise;
+  request.sampler.validate("sampler", noise, denoiser.prediction);
+  const auto sampler =
+      make_sampler(request.sampler, NoiseSchedule(noise), denoiser.prediction);
+  sampler->set_step_noise([&](std::size_t index) {
+    return normal_noise(request.seeds, shape, 1 + index);
+  });
+
+  Trajectory trajectory{
+      request, {denoiser.unet, tokens, sampler->timesteps()}, {}};
+  if (request.control) {
+    trajectory.control.emplace(*request.control->net, tokens,
+                               sampler->timesteps());
+  }
+  at::Tensor latents = request.noise.defined()
+                           ? request.noise
+                           : normal_noise(request.seeds, shape, 0);
+  latents = latents * sampler->initial_scale();
+  for (std::size_t i = 0; i < sampler->timesteps().size(); ++i) {
+    if (request.before_call) request.before_call();
+    at::Tensor output = predict(denoiser.unet, trajectory, latents, i);
+    if (is_guided(request)) {
+      output = guide_rescaled(output, request.guidance_scale,
+                              request.guidance_rescale);
     }
-    TextContext text;
-    TimeTable times;
-  };
-  const TextToImageRequest& request;
-  Prepared unet;
-  std::optional<Prepared> control;
-};
+    latents = sampler->step(output, i, latents);
+  }
+  return latents;
+}
 
 StableDiffusion::StableDiffusion(const Pretrained& pretrained,
                                  const SchedulerFile& scheduler,
@@ -102,36 +163,11 @@ at::Tensor StableDiffusion::encode(const std::vector<std::string>& prompts,
   return text_encoder_(tokenizer_.encode_all(prompts), clip_skip);
 }
 
-std::vector<std::int64_t> StableDiffusion::noise_shape(
-    const TextToImageRequest& request) const {
-  const std::int64_t factor = vae_.config().downscale();
-  return {vae_.config().latent_channels, request.height / factor,
-          request.width / factor};
-}
-
-// Both halves of the guidance in one batch.
-at::Tensor StableDiffusion::predict(const Trajectory& trajectory,
-                                    const at::Tensor& latents,
-                                    std::size_t index) const {
-  const TextToImageRequest& request = trajectory.request;
-  const at::Tensor input =
-      guided(request) ? at::cat({latents, latents}) : latents;
-  const UNetCondition condition = trajectory.unet.at_step(index);
-  if (!request.control) return unet_(input, {}, condition).to(at::kFloat);
-  const ControlRequest& control = *request.control;
-  const at::Tensor image = control.image.size(0) == 1 || !guided(request)
-                               ? control.image
-                               : at::cat({control.image, control.image});
-  const ControlResiduals residuals = (*control.net)(
-      input, {}, trajectory.control->at_step(index), image, control.strength);
-  return unet_(input, {}, condition, &residuals).to(at::kFloat);
-}
-
 // Prompts, then negative prompts where guided.
 at::Tensor StableDiffusion::encode_halves(
     const TextToImageRequest& request) const {
   std::vector<std::string> prompts = request.prompts;
-  if (guided(request)) {
+  if (is_guided(request)) {
     std::vector<std::string> negative = request.negative_prompts;
     if (negative.empty()) negative.emplace_back();
     negative.resize(prompts.size(), negative.front());
@@ -142,42 +178,23 @@ at::Tensor StableDiffusion::encode_halves(
 
 at::Tensor StableDiffusion::sample_latents(
     const TextToImageRequest& request) const {
-  const at::NoGradGuard no_grad;
-  request.validate(vae_.config().downscale());
-  request.sampler.validate("sampler", noise_, prediction_);
-  const auto sampler =
-      make_sampler(request.sampler, NoiseSchedule(noise_), prediction_);
-  const std::vector<std::int64_t> shape = noise_shape(request);
-  sampler->set_step_noise([&](std::size_t index) {
-    return normal_noise(request.seeds, shape, 1 + index);
-  });
-
-  const at::Tensor tokens = encode_halves(request);
-  Trajectory trajectory{request, {unet_, tokens, sampler->timesteps()}, {}};
-  if (request.control) {
-    trajectory.control.emplace(*request.control->net, tokens,
-                               sampler->timesteps());
-  }
-  at::Tensor latents = request.noise.defined()
-                           ? request.noise
-                           : normal_noise(request.seeds, shape, 0);
-  latents = latents * sampler->initial_scale();
-  for (std::size_t i = 0; i < sampler->timesteps().size(); ++i) {
-    if (request.before_call) request.before_call();
-    at::Tensor output = predict(trajectory, latents, i);
-    if (guided(request)) {
-      output = guide_rescaled(output, request.guidance_scale,
-                              request.guidance_rescale);
-    }
-    latents = sampler->step(output, i, latents);
-  }
-  return latents;
+  const std::int64_t factor = vae_.config().downscale();
+  request.validate(factor);
+  const std::vector<std::int64_t> shape = {vae_.config().latent_channels,
+                                           request.height / factor,
+                                           request.width / factor};
+  return sono::sample_latents({unet_, noise_, prediction_},
+                              encode_halves(request), shape, request);
 }
 
 at::Tensor StableDiffusion::to_images(const at::Tensor& latents) const {
+  return decode_latents(vae_, latents);
+}
+
+at::Tensor decode_latents(const AutoencoderKL& vae, const at::Tensor& latents) {
   const at::NoGradGuard no_grad;
   const at::Tensor decoded =
-      vae_.decode(latents / vae_.config().scaling_factor).to(at::kFloat);
+      vae.decode(latents / vae.config().scaling_factor).to(at::kFloat);
   return (decoded / 2 + 0.5).clamp(0, 1);
 }
 

@@ -40,6 +40,9 @@ struct TextToImageRequest {
   double guidance_rescale = 0;  // 0 .. 1, Lin et al. 2023
   std::int64_t clip_skip = 1;   // 1: the text encoder's last layer
   std::optional<ControlRequest> control{};
+  // fp32 [1 or B, n, height / 8, width / 8] for the n input channels that the
+  // UNet was given beside its own (EncoderHalf::add_input_channels).
+  at::Tensor added_channels{};
   // fp32 [B, 4, height / 8, width / 8] in place of the seeds' noise.
   at::Tensor noise{};
   // Called before each network call; may throw to leave. May be empty.
@@ -48,6 +51,24 @@ struct TextToImageRequest {
   // Throws ConfigError naming the field; `step` is the autoencoder's.
   void validate(std::int64_t step) const;
 };
+
+// What turns noise into latents.
+struct Denoiser {
+  const UNet& unet;
+  const NoiseScheduleConfig& noise;
+  Prediction prediction = Prediction::kEpsilon;
+};
+
+// Whether a request wants tokens of negative prompts as well.
+bool is_guided(const TextToImageRequest& request);
+
+// The sampling alone: latents fp32 [B, C, h, w], as the UNet has them, of texts
+// that are encoded: `tokens` [B, T, width], where guided [2 B, T, width], those
+// of the negative prompts last. `shape`: C, h, w. The request's prompts, size
+// and clip_skip are not looked at. No gradients.
+at::Tensor sample_latents(const Denoiser& denoiser, const at::Tensor& tokens,
+                          const std::vector<std::int64_t>& shape,
+                          const TextToImageRequest& request);
 
 // One thread at a time; knows nothing of ranks.
 class StableDiffusion {
@@ -73,12 +94,7 @@ class StableDiffusion {
   at::Tensor to_images(const at::Tensor& latents) const;
 
  private:
-  struct Trajectory;
   at::Tensor encode_halves(const TextToImageRequest& request) const;
-  at::Tensor predict(const Trajectory& trajectory, const at::Tensor& latents,
-                     std::size_t index) const;
-  std::vector<std::int64_t> noise_shape(
-      const TextToImageRequest& request) const;
 
   ClipTokenizer tokenizer_;
   ClipTextModel text_encoder_;
@@ -88,6 +104,9 @@ class StableDiffusion {
   Prediction prediction_;
   SamplerConfig sampler_;
 };
+
+// An autoencoder's images of a UNet's latents, in [0, 1]. No gradients.
+at::Tensor decode_latents(const AutoencoderKL& vae, const at::Tensor& latents);
 
 // [0, 1] -> uint8 0..255, as diffusers rounds.
 at::Tensor to_bytes(const at::Tensor& images);

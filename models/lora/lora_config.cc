@@ -55,10 +55,10 @@ void LoraConfig::validate(const std::string& prefix) const {
   check_choice(prefix + ".init", init, {"gaussian", "kaiming"});
 }
 
-void describe(OptionTable& table, const std::string& prefix,
-              LoraConfig& config) {
+void describe(OptionTable& table, const std::string& prefix, LoraConfig& config,
+              OptionKind kind) {
   const auto add = [&](const char* key, auto* field, const char* help) {
-    table.add(prefix + "." + key, field, OptionKind::kResult, help);
+    table.add(prefix + "." + key, field, kind, help);
   };
   add("targets", &config.targets,
       "layers to train: attention, attention+ff, conv, or ends of module paths "

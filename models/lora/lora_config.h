@@ -34,8 +34,8 @@ struct LoraConfig {
 };
 
 // Adds the options "prefix.targets", ...
-void describe(OptionTable& table, const std::string& prefix,
-              LoraConfig& config);
+void describe(OptionTable& table, const std::string& prefix, LoraConfig& config,
+              OptionKind kind = OptionKind::kResult);
 
 // The two parts of "PATTERN:VALUE"; ConfigError naming `option`.
 struct PatternValue {

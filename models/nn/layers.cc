@@ -72,20 +72,6 @@ std::vector<at::Tensor> Conv2d::borrowed() const {
   return tensors_of(low_rank);
 }
 
-ConvTranspose2d::ConvTranspose2d(std::int64_t in_channels,
-                                 std::int64_t out_channels, std::int64_t kernel,
-                                 std::int64_t stride)
-    : stride_(stride) {
-  const auto start = fan_in_uniform(out_channels * kernel * kernel);
-  weight = add_parameter("weight", {in_channels, out_channels, kernel, kernel},
-                         start);
-  bias = add_parameter("bias", {out_channels}, start);
-}
-
-at::Tensor ConvTranspose2d::operator()(const at::Tensor& x) const {
-  return at::conv_transpose2d(x, weight, bias, stride_);
-}
-
 GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, double eps)
     : weight(add_parameter("weight", {channels}, kOnes)),
       bias(add_parameter("bias", {channels})),

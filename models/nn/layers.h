@@ -54,18 +54,6 @@ class Conv2d : public Module {
   ConvOptions options_;
 };
 
-class ConvTranspose2d : public Module {
- public:
-  ConvTranspose2d(std::int64_t in_channels, std::int64_t out_channels,
-                  std::int64_t kernel, std::int64_t stride);
-  at::Tensor operator()(const at::Tensor& x) const;
-
-  at::Tensor weight, bias;
-
- private:
-  std::int64_t stride_;
-};
-
 class GroupNorm : public Module {
  public:
   GroupNorm(std::int64_t groups, std::int64_t channels, double eps = 1e-5);

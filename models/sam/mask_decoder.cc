@@ -22,11 +22,10 @@ MaskDecoder::MaskDecoder(const MaskDecoderConfig& config)
     : transformer_(config.transformer),
       iou_token_(1, config.transformer.channels),
       mask_tokens_(kNumMasks, config.transformer.channels),
-      upscale0_(config.transformer.channels, config.transformer.channels / 4, 2,
-                2),
+      upscale0_(config.transformer.channels, config.transformer.channels / 4),
       upscale3_(config.transformer.channels / 4,
-                config.transformer.channels / 8, 2, 2),
-      upscale_norm1_(config.transformer.channels / 4),
+                config.transformer.channels / 8),
+      upscale_norm1_(config.transformer.channels / 4, 1e-6),
       iou_head_(config.transformer.channels, config.iou_width, kNumMasks) {
   add_module("transformer", transformer_);
   add_module("iou_token", iou_token_);
@@ -44,8 +43,8 @@ MaskDecoder::MaskDecoder(const MaskDecoderConfig& config)
   add_module("iou_prediction_head", iou_head_);
 }
 
-at::Tensor MaskDecoder::upscale(const at::Tensor& image) const {
-  const at::Tensor half = at::gelu(upscale_norm1_(upscale0_(image)));
+at::Tensor MaskDecoder::upscale(const at::Tensor& tokens) const {
+  const at::Tensor half = at::gelu(upscale_norm1_(upscale0_(tokens)));
   return at::gelu(upscale3_(half));
 }
 
@@ -64,8 +63,7 @@ SamMasks MaskDecoder::operator()(const at::Tensor& embedding,
       at::cat({own.expand({batch, -1, -1}), prompt.sparse}, 1);
   const at::Tensor image = embedding + prompt.dense;
   const TwoWayState state = transformer_(image, position, tokens);
-  const at::Tensor upscaled =
-      upscale(state.image.transpose(1, 2).reshape(image.sizes()));
+  const at::Tensor upscaled = upscale(state.image);
 
   const bool single = output == Output::kSingle;
   const int first = single ? 0 : 1, last = single ? 1 : kNumMasks;
@@ -73,10 +71,8 @@ SamMasks MaskDecoder::operator()(const at::Tensor& embedding,
   for (int i = first; i < last; ++i) {
     filters.push_back((*hypernetworks_[i])(state.tokens.select(1, 1 + i)));
   }
-  const at::Tensor logits =
-      at::stack(filters, 1)
-          .matmul(upscaled.flatten(2))
-          .view({batch, -1, upscaled.size(2), upscaled.size(3)});
+  const at::Tensor logits = blocks_to_grid(
+      at::stack(filters, 1).matmul(upscaled.transpose(1, 2)), image.size(2), 2);
   const at::Tensor iou = iou_head_(state.tokens.select(1, 0));
   return {logits, iou.slice(1, first, last)};
 }

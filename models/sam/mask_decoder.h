@@ -6,7 +6,8 @@
 #include <memory>
 #include <vector>
 
-#include "models/sam/layer_norm_2d.h"
+#include "models/nn/layers.h"
+#include "models/sam/patch_upscale.h"
 #include "models/sam/prompt_encoder.h"
 #include "models/sam/two_way_transformer.h"
 
@@ -49,12 +50,13 @@ class MaskDecoder : public Module {
                       Output output = Output::kSingle) const;
 
  private:
-  at::Tensor upscale(const at::Tensor& image) const;
+  // [B, grid * grid, C] -> [B, 16 * grid * grid, C / 8], block by block.
+  at::Tensor upscale(const at::Tensor& tokens) const;
 
   TwoWayTransformer transformer_;
   Embedding iou_token_, mask_tokens_;
-  ConvTranspose2d upscale0_, upscale3_;
-  LayerNorm2d upscale_norm1_;
+  PatchUpscale upscale0_, upscale3_;
+  LayerNorm upscale_norm1_;
   std::vector<std::unique_ptr<SamMlp>> hypernetworks_;
   SamMlp iou_head_;
 };

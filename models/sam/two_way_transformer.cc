@@ -92,8 +92,10 @@ TwoWayTransformer::TwoWayTransformer(const TwoWayConfig& config)
 TwoWayState TwoWayTransformer::operator()(const at::Tensor& image,
                                           const at::Tensor& image_position,
                                           const at::Tensor& tokens) const {
-  const at::Tensor position = image_position.flatten(2).transpose(1, 2);
-  TwoWayState state{tokens, image.flatten(2).transpose(1, 2)};
+  // Copied once: every projection would copy a transposed view again.
+  const at::Tensor position =
+      image_position.flatten(2).transpose(1, 2).contiguous();
+  TwoWayState state{tokens, image.flatten(2).transpose(1, 2).contiguous()};
   for (const auto& layer : layers_) state = (*layer)(state, tokens, position);
   const at::Tensor attended =
       final_attn_(state.tokens + tokens, state.image + position, state.image);

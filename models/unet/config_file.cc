@@ -154,4 +154,39 @@ ControlNetConfig read_controlnet_config(ConfigJson json) {
   return config;
 }
 
+nlohmann::json controlnet_json(const ControlNetConfig& config) {
+  const UNetConfig& c = config.unet;
+  std::vector<std::string> types;
+  for (const bool attends : c.attention) {
+    types.emplace_back(attends ? "CrossAttnDownBlock2D" : "DownBlock2D");
+  }
+  nlohmann::json json = {
+      {"_class_name", "ControlNetModel"},
+      {"in_channels", c.in_channels},
+      {"block_out_channels", c.block_out_channels},
+      {"down_block_types", types},
+      {"layers_per_block", c.layers_per_block},
+      {"norm_num_groups", c.norm_num_groups},
+      {"norm_eps", c.norm_eps},
+      {"flip_sin_to_cos", c.flip_sin_to_cos},
+      {"freq_shift", c.freq_shift},
+      {"mid_block_scale_factor", c.mid_block_scale_factor},
+      {"downsample_padding", c.downsample_padding},
+      {"act_fn", "silu"},
+      {"cross_attention_dim", c.cross_attention_dim},
+      {"attention_head_dim", c.num_attention_heads},
+      {"transformer_layers_per_block", c.transformer_layers},
+      {"only_cross_attention", c.only_cross_attention},
+      {"use_linear_projection", c.use_linear_projection},
+      {"conditioning_channels", config.conditioning_channels},
+      {"conditioning_embedding_out_channels", config.conditioning_widths},
+      {"controlnet_conditioning_channel_order",
+       config.conditioning_bgr ? "bgr" : "rgb"},
+      {"global_pool_conditions", config.global_pool_conditions}};
+  if (c.mid_block) json["mid_block_type"] = "UNetMidBlock2DCrossAttn";
+  if (!c.mid_block) json["mid_block_type"] = nullptr;
+  if (c.num_class_embeds > 0) json["num_class_embeds"] = c.num_class_embeds;
+  return json;
+}
+
 }  // namespace sono

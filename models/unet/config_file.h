@@ -10,5 +10,7 @@ namespace sono {
 // UNet2DModel or UNet2DConditionModel.
 UNetConfig read_unet_config(ConfigJson json);
 ControlNetConfig read_controlnet_config(ConfigJson json);
+// The config.json that reads back so.
+nlohmann::json controlnet_json(const ControlNetConfig& config);
 
 }  // namespace sono

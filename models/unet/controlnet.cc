@@ -39,6 +39,25 @@ void ControlNetConfig::validate() const {
   }
 }
 
+ControlNetConfig controlnet_config_of(const UNetConfig& unet,
+                                      std::int64_t factor) {
+  ControlNetConfig config;
+  config.unet = unet;
+  config.unet.out_channels = unet.in_channels;
+  auto& widths = config.conditioning_widths;
+  std::size_t halvings = 0;
+  while ((std::int64_t{1} << halvings) < factor) ++halvings;
+  if (halvings + 1 > widths.size() || !unet.has_text() ||
+      unet.conv_in_kernel != 3 || unet.center_input_sample) {
+    throw ConfigError(
+        "a ControlNet is a copy of a UNet that looks at a text, with conv_in "
+        "of 3 x 3, behind an autoencoder of 3 halvings at most; this model's "
+        "are others");
+  }
+  widths.resize(halvings + 1);
+  return config;
+}
+
 ConditioningEmbedding::ConditioningEmbedding(const ControlNetConfig& c)
     : conv_in_(c.conditioning_channels, c.conditioning_widths.front(),
                kSameSize),
@@ -74,6 +93,23 @@ ControlNet::ControlNet(const ControlNetConfig& config)
   add_control_blocks();
   add_mid_block();
   add_module("controlnet_mid_block", controlnet_mid_block_);
+}
+
+void ControlNet::start_from(const UNet& unet, std::uint64_t seed) {
+  const at::NoGradGuard no_grad;
+  initialize(seed);
+  const StateDict theirs = unet.state();
+  for (const auto& [name, tensor] : state()) {
+    const auto found = theirs.find(name);
+    if (found != theirs.end()) tensor.copy_(found->second);
+  }
+  const auto silence = [](Conv2d& conv) {
+    conv.weight.zero_();
+    conv.bias.zero_();
+  };
+  for (const auto& block : controlnet_down_blocks_) silence(*block);
+  silence(controlnet_mid_block_);
+  silence(controlnet_cond_embedding_.conv_out_);
 }
 
 void ControlNet::add_control_blocks() {

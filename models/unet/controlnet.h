@@ -22,6 +22,11 @@ struct ControlNetConfig {
   void validate() const;
 };
 
+// That of a ControlNet for a UNet whose condition images are `factor` times as
+// high and wide as its samples. ConfigError for what has no such copy.
+ControlNetConfig controlnet_config_of(const UNetConfig& unet,
+                                      std::int64_t factor);
+
 // Convolutions that take the condition image to conv_in's size.
 class ConditioningEmbedding : public Module {
  public:
@@ -30,6 +35,8 @@ class ConditioningEmbedding : public Module {
   at::Tensor operator()(const at::Tensor& condition) const;
 
  private:
+  friend class ControlNet;  // starts conv_out_ at zero
+
   Conv2d conv_in_;
   std::vector<std::unique_ptr<Conv2d>> blocks_;
   Conv2d conv_out_;
@@ -47,6 +54,12 @@ class ControlNet : public EncoderHalf {
  public:
   // Throws ConfigError.
   explicit ControlNet(const ControlNetConfig& config);
+
+  // Starts as the published ones did: the UNet's way down, residuals of zero,
+  // and the condition's embedding drawn from `seed` but for its last layer,
+  // which is zero.
+  void start_from(const UNet& unet, std::uint64_t seed);
+  const ControlNetConfig& control_config() const { return config_; }
 
   // Sample, timesteps and condition as for UNet; `image` [1 or B, conditioning
   // channels, fH, fW] in [0, 1], f = 2 to the number of halvings.

@@ -55,6 +55,19 @@ StageOptions EncoderHalf::stage(std::size_t level) const {
   return options;
 }
 
+void EncoderHalf::add_input_channels(std::int64_t channels) {
+  SONO_CHECK(!conv_in_added_, "input channels were added before");
+  conv_in_added_.emplace(channels, config_.block_out_channels[0],
+                         ConvOptions{.kernel = config_.conv_in_kernel,
+                                     .padding = config_.conv_in_kernel / 2,
+                                     .bias = false});
+  add_module("conv_in_added", *conv_in_added_);
+}
+
+at::Tensor EncoderHalf::added_input_weight() const {
+  return conv_in_added_ ? conv_in_added_->weight : at::Tensor();
+}
+
 void EncoderHalf::add_down_blocks() {
   const auto& channels = config_.block_out_channels;
   for (std::size_t i = 0; i < channels.size(); ++i) {
@@ -100,9 +113,11 @@ LayerCondition EncoderHalf::layer_condition(const at::Tensor& sample,
                                             const at::Tensor& timesteps,
                                             const UNetCondition& condition,
                                             TextContext& own_text) const {
-  SONO_CHECK(sample.dim() == 4 && sample.size(1) == config_.in_channels,
-             "sample " << sample.sizes() << ", channels wanted "
-                       << config_.in_channels);
+  const std::int64_t channels =
+      config_.in_channels +
+      (conv_in_added_ ? conv_in_added_->weight.size(1) : 0);
+  SONO_CHECK(sample.dim() == 4 && sample.size(1) == channels,
+             "sample " << sample.sizes() << ", channels wanted " << channels);
   LayerCondition layers;
   if (condition.times != nullptr) {
     SONO_CHECK(!timesteps.defined() && !condition.class_ids.defined(),
@@ -129,8 +144,12 @@ LayerCondition EncoderHalf::layer_condition(const at::Tensor& sample,
 }
 
 at::Tensor EncoderHalf::enter(const at::Tensor& sample) const {
-  const at::Tensor x = sample.to(dtype());
-  return conv_in_(config_.center_input_sample ? 2 * x - 1 : x);
+  const at::Tensor x = sample.narrow(1, 0, config_.in_channels).to(dtype());
+  const at::Tensor h = conv_in_(config_.center_input_sample ? 2 * x - 1 : x);
+  if (!conv_in_added_) return h;
+  const at::Tensor added =
+      sample.narrow(1, config_.in_channels, conv_in_added_->weight.size(1));
+  return h + (*conv_in_added_)(added.to(at::kFloat)).to(h.scalar_type());
 }
 
 at::Tensor EncoderHalf::descend(const at::Tensor& x,

@@ -31,6 +31,14 @@ class EncoderHalf : public Module {
   // Of the parameters, and of what the network computes in.
   at::ScalarType dtype() const { return conv_in_.weight.scalar_type(); }
 
+  // Lets samples have so many more channels behind their own, which a
+  // convolution of their own adds to conv_in's result: the same as a wider
+  // conv_in whose new weights are zero, but trained, kept and fp32 by itself
+  // ("conv_in_added.weight"). Once, after the weights were loaded.
+  void add_input_channels(std::int64_t channels);
+  // [width, added channels, k, k]; undefined where there are none.
+  at::Tensor added_input_weight() const;
+
   // Keys and values of every attention to the text, without gradients.
   // `tokens` [1 or B, T, text width].
   virtual TextContext prepare_text(const at::Tensor& tokens) const;
@@ -55,7 +63,7 @@ class EncoderHalf : public Module {
   // [T, 4 * first width], after the SiLU with which every resnet would begin.
   at::Tensor embed(const at::Tensor& timesteps,
                    const at::Tensor& class_ids) const;
-  // conv_in of the sample in the network's dtype.
+  // conv_in of the sample, and what added channels add, in the network's dtype.
   at::Tensor enter(const at::Tensor& sample) const;
   // Down through all stages, from conv_in's output; pushes it as well.
   at::Tensor descend(const at::Tensor& x, const LayerCondition& condition,
@@ -68,6 +76,7 @@ class EncoderHalf : public Module {
 
   UNetConfig config_;
   Conv2d conv_in_;
+  std::optional<Conv2d> conv_in_added_;
   TimestepEmbedding time_embedding_;
   std::optional<Embedding> class_embedding_;
   std::vector<std::unique_ptr<DownBlock>> down_blocks_;

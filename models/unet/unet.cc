@@ -11,9 +11,9 @@ void add_residuals(const ControlResiduals& control, Skips& skips,
                    at::Tensor& x) {
   SONO_CHECK_EQ(control.down.size(), skips.size());
   for (std::size_t i = 0; i < skips.size(); ++i) {
-    skips[i] = skips[i] + control.down[i];
+    skips[i] = skips[i] + control.down[i].to(skips[i].scalar_type());
   }
-  x = x + control.mid;
+  x = x + control.mid.to(x.scalar_type());
 }
 
 }  // namespace

@@ -64,7 +64,7 @@ std::vector<double> step_times(Communicator& comm, UNet& unet, LoraSet& lora,
                                int side, int steps, bool recompute) {
   LatentDraws draws(cached_examples(side, unet.config().cross_attention_dim),
                     {});
-  LatentTask task(unet, &lora, [&](std::uint64_t n) { return draws(n); }, {});
+  LatentTask task({unet, &lora}, [&](std::uint64_t n) { return draws(n); }, {});
   std::vector<double> seconds;
   auto start = Clock::now();
   task.on_step = [&](std::int64_t done) {

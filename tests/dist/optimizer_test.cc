@@ -94,6 +94,34 @@ TEST(OptimizerTest, ParityTestSeesAWrongRiseOfTheAverage) {
   }
 }
 
+// Each parameter as if it were alone, cut where no vector of a kernel ends.
+TEST(OptimizerTest, GroupsHaveLearningRatesOfTheirOwn) {
+  const auto make = [] {
+    return NamedTensors{{"a", parameter("a", {13})},
+                        {"b", parameter("b", {7, 9})}};
+  };
+  OptimizerOptions options;
+  options.clip_norm = 0;
+  const auto after = [&](const std::vector<double>& factors, double rate) {
+    Arena arena(make(), {.with_ema = true});
+    Optimizer optimizer(options, rate_groups(arena.layout(), factors));
+    for (int i = 0; i < 3; ++i) {
+      arena.grad.data.copy_(arena.params.data * (i + 1));
+      step(optimizer, arena, rate, 0.0);
+    }
+    std::vector<at::Tensor> values;
+    for (const auto& [name, view] : arena.layout().views(arena.params.data)) {
+      values.push_back(view.clone());
+    }
+    return values;
+  };
+  const auto split = after({1, 0.5}, 0.1);
+  EXPECT_TRUE(at::equal(split[0], after({}, 0.1)[0]));
+  EXPECT_TRUE(at::equal(split[1], after({}, 0.05)[1]));
+  EXPECT_FALSE(at::equal(split[1], after({}, 0.1)[1]));
+  EXPECT_TRUE(at::equal(after({2, 2}, 0.05)[1], after({}, 0.1)[1]));
+}
+
 TEST(GradientNormTest, EqualsTheDoublePrecisionNorm) {
   Random random(make_key("test.norm", 1));
   at::Tensor flat = at::empty({200000}, at::kFloat);

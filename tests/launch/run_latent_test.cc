@@ -49,7 +49,8 @@ class RunLatent : public TinyRun {
 constexpr char kByTrimester[] =
     "--set experiment.arms=none,joint --set "
     "stable_diffusion.lora_per=trimester "
-    "--set experiment.generator_images=2 --set "
+    "--set experiment.generator_images=2 --set text_lora.targets=attention "
+    "--set text_lora.rank=2 --set "
     "'stable_diffusion.caption=a fetal head, {trimester} trimester'";
 
 TEST_F(RunLatent, AWholeRecipeOnOneAndTwoRanks) {
@@ -70,6 +71,26 @@ TEST_F(RunLatent, AWholeRecipeOnOneAndTwoRanks) {
   EXPECT_TRUE(prompt.starts_with("a fetal head, ") &&
               prompt.ends_with(" trimester"))
       << prompt;
+}
+
+// The mask is shown to the model, so every pair has the one that was asked for.
+TEST_F(RunLatent, MasksThatAreShownOnOneAndTwoRanks) {
+  const std::string arms = "--set experiment.arms=concat,controlnet ";
+  expect_result(latent("one", arms), 0, {"report: "});
+  expect_result(latent("two", arms + "--local-ranks 2"), 0, {"report: "});
+  std::vector<ShardSample> firsts;
+  for (const char* arm : {"concat", "controlnet"}) {
+    const std::string name = std::string("generate-") + arm;
+    const ShardReader one(stage("one", name) / "dataset");
+    const ShardReader two(stage("two", name) / "dataset");
+    EXPECT_EQ(one.manifest().dataset_hash, two.manifest().dataset_hash) << arm;
+    firsts.push_back(one.read(0));
+  }
+  const cv::Mat masks = firsts[0].mask != firsts[1].mask;
+  EXPECT_GT(cv::countNonZero(firsts[0].mask), 0);
+  EXPECT_EQ(cv::countNonZero(masks), 0) << "the outlines of one seed";
+  const cv::Mat images = firsts[0].image != firsts[1].image;
+  EXPECT_GT(cv::countNonZero(images), 0);
 }
 
 // What a LoRA learned and how strongly it counts is to be seen in the pixels.
@@ -126,7 +147,9 @@ TEST_F(RunLatent, NamesWhatIsWrong) {
                           const std::string& part) {
     expect_result(latent("bad" + std::to_string(number++), more), code, {part});
   };
-  refuse("--set experiment.arms=concat", 2, "needs diffusion.model = pixel");
+  refuse("--set experiment.arms=sdedit", 2, "needs diffusion.model = pixel");
+  refuse("--set experiment.arms=controlnet --set text_lora.targets=attention",
+         2, "arm controlnet and text_lora.targets exclude");
   refuse("--set experiment.arms=joint --set stable_diffusion.resolution=100", 2,
          "no multiple of 64");
   refuse("--set experiment.arms=joint --set 'stable_diffusion.caption={label}'",

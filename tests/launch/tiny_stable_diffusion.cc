@@ -26,8 +26,9 @@ constexpr char kAutoencoder[] = R"({"_class_name": "AutoencoderKL",
 constexpr char kText[] = R"({"architectures": ["CLIPTextModel"],
  "vocab_size": 814, "hidden_size": 8, "intermediate_size": 16,
  "num_hidden_layers": 2, "num_attention_heads": 2})";
-constexpr char kScheduler[] = R"({"_class_name": "DDIMScheduler",
- "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012,
+// As the published model has it, a class that is no sampler here.
+constexpr char kScheduler[] = R"({"_class_name": "PNDMScheduler",
+ "skip_prk_steps": true, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012,
  "num_train_timesteps": 1000, "clip_sample": false, "set_alpha_to_one": false,
  "steps_offset": 1})";
 

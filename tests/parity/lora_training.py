@@ -7,9 +7,11 @@
 The peer is the loop of diffusers' train_text_to_image_lora.py without accelerate,
 with peft's LoRA and given latents, noise and timesteps: noise is added, the UNet
 says what it sees, mean squared error weighted by min-SNR, gradients of several
-batches accumulated, clipped, AdamW, warm-up and cosine. Weights, latents, noise
-and texts are mixed_values, so the file holds only what came out: losses, the
-gradients of the first step and the LoRA after the last.
+batches accumulated, clipped, AdamW, warm-up and cosine. In the case "text" a text
+encoder learns beside it, as in train_dreambooth_lora.py, with a learning rate of
+its own; in "bf16" the published weights are bf16 and the LoRA fp32. Weights,
+latents, noise and texts are mixed_values, so the file holds only what came out:
+losses, the gradients of the first step and the LoRA after the last.
 """
 
 import argparse
@@ -19,10 +21,11 @@ import pathlib
 
 import torch
 from diffusers import DDPMScheduler, UNet2DConditionModel
-from diffusers.training_utils import compute_snr
+from diffusers.training_utils import cast_training_params, compute_snr
 from mixed_values import fill_mixed, mixed
 from peft import LoraConfig, get_peft_model_state_dict
 from safetensors.torch import save_file
+from transformers import CLIPTextConfig, CLIPTextModel
 
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
 
@@ -34,6 +37,9 @@ FULL = dict(sample_size=64, in_channels=4, out_channels=4, block_out_channels=[3
             down_block_types=["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
             up_block_types=["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3, layers_per_block=2,
             cross_attention_dim=768, attention_head_dim=8, norm_num_groups=32)
+# As wide as the UNet wants its text.
+TEXT_ENCODER = dict(vocab_size=40, hidden_size=6, intermediate_size=12, num_hidden_layers=2,
+                    num_attention_heads=2, max_position_embeddings=16)
 SCHEDULE = dict(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", num_train_timesteps=1000)
 
 # size: latent height and width; streams of mixed_values start at these numbers.
@@ -51,6 +57,9 @@ def cases(full):
     yield "epsilon", dict(common, prediction="epsilon", snr_gamma=5.0)
     if not full:
         yield "velocity", dict(common, prediction="v_prediction", snr_gamma=0.0)
+        yield "text", dict(common, prediction="epsilon", snr_gamma=5.0, text_rank=3, text_alpha=2,
+                           text_rate_factor=0.25)
+        yield "bf16", dict(common, prediction="epsilon", snr_gamma=5.0, base_dtype="bfloat16")
 
 
 def timestep(sample):
@@ -64,19 +73,29 @@ def learning_rate(case, step):
     return 0.5 * (1 + math.cos(math.pi * done))
 
 
-def loss_of(unet, scheduler, case, samples):
+def token_ids(case, sample):
+    return torch.tensor([(sample * 31 + 7 * place * place + place) % TEXT_ENCODER["vocab_size"]
+                         for place in range(case["tokens"])])
+
+
+def text_of(unet, text_encoder, case, samples):
+    if text_encoder is not None:
+        return text_encoder(torch.stack([token_ids(case, n) for n in samples])).last_hidden_state
+    return torch.stack([mixed(TEXT + n, (case["tokens"], unet.config.cross_attention_dim)) for n in samples])
+
+
+def loss_of(unet, text_encoder, scheduler, case, samples):
     shape = (4, case["height"], case["width"])
     latents = torch.stack([mixed(LATENT + n, shape) for n in samples])
     noise = torch.stack([2 * mixed(NOISE + n, shape) for n in samples])
-    text = torch.stack([mixed(TEXT + n, (case["tokens"], unet.config.cross_attention_dim))
-                        for n in samples])
+    text = text_of(unet, text_encoder, case, samples)
     timesteps = torch.tensor([timestep(n) for n in samples])
     noisy = scheduler.add_noise(latents, noise, timesteps)
     if case["prediction"] == "epsilon":
         target = noise
     else:
         target = scheduler.get_velocity(latents, noise, timesteps)
-    said = unet(noisy, timesteps, text, return_dict=False)[0]
+    said = unet(noisy.to(unet.dtype), timesteps, text.to(unet.dtype), return_dict=False)[0]
     error = torch.nn.functional.mse_loss(said.float(), target.float(), reduction="none").mean([1, 2, 3])
     if case["snr_gamma"] > 0:
         snr = compute_snr(scheduler, timesteps)
@@ -84,23 +103,45 @@ def loss_of(unet, scheduler, case, samples):
     return error.mean()
 
 
-def named_lora(unet, get):
-    names = {n: p for n, p in unet.named_parameters() if "lora_" in n}
-    return {n.replace(".default.", "."): get(p).detach().clone() for n, p in names.items()}
+def add_lora(model, rank, alpha, targets, scale):
+    """Its new parameters by the names of our files, fp32."""
+    model.requires_grad_(False)
+    model.add_adapter(LoraConfig(r=rank, lora_alpha=alpha, init_lora_weights="gaussian", target_modules=targets))
+    cast_training_params(model, dtype=torch.float32)
+    named = {n.replace(".default.", "."): p for n, p in model.named_parameters() if p.requires_grad}
+    fill_mixed(list(named.items()), scale)
+    return named
+
+
+def text_encoder_of(case):
+    """The text encoder and its LoRA by name; nothing where it is not trained."""
+    if "text_rank" not in case:
+        return None, {}
+    model = CLIPTextModel(CLIPTextConfig(**TEXT_ENCODER)).eval()
+    fill_mixed(list(model.named_parameters()), case["scale"])
+    lora = add_lora(model, case["text_rank"], case["text_alpha"], ["q_proj", "k_proj", "v_proj", "out_proj"],
+                    case["scale"])
+    # transformers 5 leaves "text_model." out.
+    return model, {"text_model." + n.removeprefix("text_model."): p for n, p in lora.items()}
+
+
+def copies(prefix, tensors):
+    return {prefix + n: t.detach().clone() for n, t in tensors.items()}
 
 
 def train(config, case):
     unet = UNet2DConditionModel(**config)
     fill_mixed(list(unet.named_parameters()), case["scale"])
-    unet.requires_grad_(False)
-    unet.add_adapter(LoraConfig(r=case["rank"], lora_alpha=case["alpha"], init_lora_weights="gaussian",
-                                target_modules=["to_k", "to_q", "to_v", "to_out.0"]))
-    lora = [(n, p) for n, p in unet.named_parameters() if p.requires_grad]
-    fill_mixed([("unet." + n.replace(".default.", "."), p) for n, p in lora], case["scale"])
-    assert set(get_peft_model_state_dict(unet)) == {n.replace(".default.", ".") for n, _ in lora}
+    unet.to(getattr(torch, case.get("base_dtype", "float32")))
+    lora = add_lora(unet, case["rank"], case["alpha"], ["to_k", "to_q", "to_v", "to_out.0"], case["scale"])
+    assert set(get_peft_model_state_dict(unet)) == set(lora)
+    text_encoder, text_lora = text_encoder_of(case)
     scheduler = DDPMScheduler(prediction_type=case["prediction"], **SCHEDULE)
-    parameters = [p for _, p in lora]
-    optimizer = torch.optim.AdamW(parameters, lr=case["learning_rate"], betas=(0.9, 0.999), eps=1e-8,
+    parameters = [*lora.values(), *text_lora.values()]
+    groups = [{"params": list(lora.values())}]
+    if text_lora:
+        groups.append({"params": list(text_lora.values()), "lr": case["learning_rate"] * case["text_rate_factor"]})
+    optimizer = torch.optim.AdamW(groups, lr=case["learning_rate"], betas=(0.9, 0.999), eps=1e-8,
                                   weight_decay=case["weight_decay"])
     rates = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate(case, step))
     tensors, losses, sample = {}, [], 0
@@ -109,18 +150,19 @@ def train(config, case):
         for _ in range(case["accumulation"]):
             samples = range(sample, sample + case["batch"])
             sample += case["batch"]
-            loss = loss_of(unet, scheduler, case, samples) / case["accumulation"]
+            loss = loss_of(unet, text_encoder, scheduler, case, samples) / case["accumulation"]
             loss.backward()
             total += loss.item()
         if step == 0:
-            tensors |= {"grad." + n: g for n, g in named_lora(unet, lambda p: p.grad).items()}
+            tensors |= copies("grad.", {n: p.grad for n, p in lora.items()})
+            tensors |= copies("text.grad.", {n: p.grad for n, p in text_lora.items()})
         torch.nn.utils.clip_grad_norm_(parameters, case["clip_norm"])
         optimizer.step()
         rates.step()
         optimizer.zero_grad()
         losses.append(total)
         print(step, total)
-    tensors |= {"final." + n: p for n, p in named_lora(unet, lambda p: p).items()}
+    tensors |= copies("final.", lora) | copies("text.final.", text_lora)
     tensors["losses"] = torch.tensor(losses, dtype=torch.float64)
     return tensors
 
@@ -134,7 +176,9 @@ def main():
         tensors = {k: v.contiguous() for k, v in train(config, case).items()}
         path = full or FIXTURES / f"lora_training_{name}.safetensors"
         unet = {"_class_name": "UNet2DConditionModel"} | config
-        save_file(tensors, path, metadata={"unet": json.dumps(unet), "case": json.dumps(case)})
+        text = {"architectures": ["CLIPTextModel"]} | TEXT_ENCODER
+        save_file(tensors, path, metadata={"unet": json.dumps(unet), "case": json.dumps(case),
+                                           "text_encoder": json.dumps(text)})
         path.chmod(0o644)
         print(path, path.stat().st_size, "bytes")
 

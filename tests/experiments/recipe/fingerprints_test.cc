@@ -1,9 +1,9 @@
 #include "experiments/leaks/fingerprints.h"
 
-#include <ATen/ops/randn.h>
 #include <gtest/gtest.h>
 
 #include <opencv2/imgproc.hpp>
+#include <vector>
 
 #include "experiments/arm_images.h"
 
@@ -60,9 +60,8 @@ TEST(CompareSides, FindsTheCopyAndOnlyIt) {
 }
 
 TEST(CompareSides, FindsACopyByItsEmbeddingAlone) {
-  at::Tensor rows =
-      at::tensor({9, 1, 1, 9, 2, 0, 1, 1, 7, 9, 1.05, 1.0}, at::kFloat)
-          .view({4, 3});
+  const std::vector<float> values{9, 1, 1, 9, 2, 0, 1, 1, 7, 9, 1.05, 1};
+  const at::Tensor rows = at::tensor(values).view({4, 3});
   const Likeness found = compare_sides(at::zeros({4, 5}), center_rows(rows), 2);
   ASSERT_EQ(found.pairs.size(), 1u);
   EXPECT_EQ(found.pairs[0].train, 0u);

@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/random.h"
-#include "experiments/report/csv.h"
+#include "data/csv.h"
 
 namespace sono {
 namespace {

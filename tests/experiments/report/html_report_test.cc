@@ -55,7 +55,8 @@ TEST(Report, EscapesAllText) {
   input.pictures = {{attack, attack, {1, 2, 3}, attack}};
   input.provenance = {{attack, attack}};
   const std::string page = render_report(input);
-  EXPECT_FALSE(holds(page, "<script"));
+  EXPECT_FALSE(holds(page, "<script>alert"));
+  EXPECT_EQ(page.find("<script"), page.rfind("<script"));  // the page's own
   EXPECT_TRUE(holds(
       page, "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;&quot;"));
 }

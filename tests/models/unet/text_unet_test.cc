@@ -132,6 +132,29 @@ TEST_P(TinyTextUNet, EachBlockEqualsDiffusers) {
   expect_stage("down_blocks.0.attentions.0.transformer_blocks.0.ff", ff, ff);
 }
 
+TEST_P(TinyTextUNet, ResnetAndMiddleEqualDiffusers) {
+  const at::NoGradGuard no_grad;
+  TimestepEmbedding time_embedding(32, 128);
+  draw_peer_weights(time_embedding, "time_embedding.");
+  const at::Tensor sinusoids =
+      sinusoidal_embedding(at::tensor({0}), {.channels = 32});
+  const TextContext text{fixture["input.text"].slice(0, 0, 1)};
+  const LayerCondition condition{.time = at::silu(time_embedding(sinusoids)),
+                                 .text = &text};
+  ResnetBlock resnet({.in_channels = 32,
+                      .out_channels = 32,
+                      .time_channels = 128,
+                      .groups = 8});
+  expect_stage("down_blocks.0.resnets.0", resnet,
+               [&](const at::Tensor& x) { return resnet(x, condition); });
+  StageOptions options{
+      .time_channels = 128, .groups = 8, .attention = StageAttention::kText};
+  options.transformer = {.heads = 8, .text_width = 32, .groups = 8};
+  MidBlock middle(options, 64);
+  expect_stage("mid_block", middle,
+               [&](const at::Tensor& x) { return middle(x, condition); });
+}
+
 TEST_P(TinyTextUNet, SinusoidsEqualDiffusers) {
   const at::Tensor t = at::tensor({0, 1, 500, 999});
   for (const int shift : {0, 1}) {

@@ -173,7 +173,8 @@ TEST_F(LatentImagesTest, EncodesOnceOverAllRanksAndRuns) {
       PackCache cache(dir_ / "cache");
       StopSignal stop;
       const LatentExamples examples =
-          cache_latents(comm, found, encoders.frozen, cache, stop);
+          cache_latents(comm, std::make_shared<LatentImages>(found),
+                        encoders.frozen, cache, stop);
       EXPECT_EQ(examples.count(), 4);
       EXPECT_EQ(examples.variants, 2);
       const LatentExample one = examples.get(2, 1);
@@ -199,7 +200,8 @@ TEST_F(LatentImagesTest, AStopBetweenImagesKeepsWhatIsDone) {
   const auto encode = [&](const StopSignal& signal) {
     const auto comm = make_single_rank();
     PackCache cache(dir_ / "cache");
-    cache_latents(*comm, found, encoders.frozen, cache, signal);
+    cache_latents(*comm, std::make_shared<LatentImages>(found), encoders.frozen,
+                  cache, signal);
   };
   EXPECT_THROW(encode(stop), StopRequested);
   EXPECT_EQ(encoders.images, 1);

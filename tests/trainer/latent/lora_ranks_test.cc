@@ -63,8 +63,7 @@ std::string train_tiny(Communicator& comm, const fs::path& dir,
   task_config.batch_size = kBatch;
   task_config.min_snr_gamma = 5;
   LatentTask task(
-      tiny.unet, &tiny.lora, [&](std::uint64_t n) { return draws(n); },
-      task_config);
+      tiny.networks(), [&](std::uint64_t n) { return draws(n); }, task_config);
   task.on_step = [&](std::int64_t done) {
     if (done == stop_at) stop.request();
   };

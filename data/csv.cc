@@ -1,4 +1,4 @@
-#include "experiments/report/csv.h"
+#include "data/csv.h"
 
 #include <charconv>
 

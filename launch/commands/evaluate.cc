@@ -1,0 +1,89 @@
+// `sonoforge evaluate RUN` and `sonoforge report RUN`: workers and readers of a
+// run's folder, beside the run or after it.
+
+#include <cstdio>
+
+#include "core/error.h"
+#include "experiments/joined_run.h"
+#include "launch/commands/commands.h"
+#include "launch/options/command_line.h"
+
+namespace sono {
+namespace {
+
+// The recipe as the run's folder holds it; flags of --set come last.
+void load_run(CommandLine& line, const std::string& run, Recipe& recipe) {
+  const std::filesystem::path folder = run;
+  for (const char* name : {"config.ini", "run.json"}) {
+    if (std::filesystem::exists(folder / name)) continue;
+    throw ConfigError(run + ": no " + name +
+                      " in it; name the folder of a run (`sonoforge run "
+                      "RECIPE.ini --out DIR`)");
+  }
+  line.load_config((folder / "config.ini").string());
+  recipe.validate();
+}
+
+void print_missing(const std::vector<std::string>& missing) {
+  for (const std::string& part : missing) {
+    std::printf("missing: %s\n", part.c_str());
+  }
+}
+
+}  // namespace
+
+int evaluate_command(const Arguments& args) {
+  std::string run;
+  WatchOptions watch{.watch = false};
+  Recipe recipe;
+  CommandLine line(
+      "evaluate [--watch] [--idle SECONDS] RUN",
+      "A worker for the evaluation of a run: scores what is tuned and not "
+      "scored yet, from\ncached embeddings. Any number of workers may share "
+      "the folder, on any node, beside\nthe run or after it, and be killed at "
+      "any time; the run takes up what they scored.\nGive other paths of this "
+      "node with --set place.weights=FILE and the like.");
+  line.argument("RUN", &run, "folder of the run");
+  line.flag("watch", &watch.watch, "",
+            "wait for what is not tuned yet; end when every cell is there");
+  line.flag("idle", &watch.idle_seconds, "SECONDS",
+            "with --watch: end after so long without anything to score; 0: "
+            "never");
+  line.flag("poll", &watch.poll_seconds, "SECONDS",
+            "pause between two looks at the folder");
+  describe(line.config(), recipe);
+  if (!line.parse(args)) return 0;
+  load_run(line, run, recipe);
+  const StopSignal stop;
+  const WatchOutcome outcome =
+      JoinedRun(recipe, line.config(), run, stop).evaluate(watch);
+  std::printf("%zu cells were missing when looked at; the run is %s\n",
+              outcome.scored, outcome.complete ? "complete" : "not complete");
+  print_missing(outcome.missing);
+  return 0;
+}
+
+int report_command(const Arguments& args) {
+  std::string run;
+  Recipe recipe;
+  CommandLine line(
+      "report RUN",
+      "Writes cases.csv, summary.json, report.html and the other tables of the "
+      "cells that are\nthere, and lists those that are missing. Of a finished "
+      "run it writes the same bytes again.");
+  line.argument("RUN", &run, "folder of the run");
+  describe(line.config(), recipe);
+  if (!line.parse(args)) return 0;
+  load_run(line, run, recipe);
+  const StopSignal stop;
+  std::vector<std::string> missing;
+  const RunOutcome outcome =
+      JoinedRun(recipe, line.config(), run, stop).report(missing);
+  std::printf("\n%s\n", outcome.table.c_str());
+  print_missing(missing);
+  std::printf("report: %s\n",
+              std::filesystem::absolute(outcome.report).c_str());
+  return 0;
+}
+
+}  // namespace sono
