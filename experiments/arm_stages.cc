@@ -1,5 +1,6 @@
 #include "experiments/arm_stages.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "experiments/diffusion_examples.h"
@@ -61,6 +62,11 @@ Datasets make_datasets(const RunContext& context, const Study& study,
 
 namespace {
 
+std::size_t dose(const ArmRun& run, std::size_t pool) {
+  if (run.synthetic == 0) return pool;
+  return std::min(pool, static_cast<std::size_t>(run.synthetic));
+}
+
 cv::Size native_size(const Study& study, const ArmRun& run) {
   const auto first = study.subset(run).at(0);
   return study.training(run).load(first).image.size();
@@ -73,8 +79,7 @@ ArmImages arm_images(const RunContext& context, const Study& study,
   const Recipe& recipe = context.recipe;
   const ExperimentConfig& config = recipe.experiment;
   if (run.arm == "phantom") {
-    return ArmImages(study, recipe, run,
-                     static_cast<std::size_t>(config.synthetic_count),
+    return ArmImages(study, recipe, run, dose(run, config.synthetic_count),
                      [&config, set = kArmPhantoms + run.seed](std::size_t i) {
                        return phantom_sample(config, set, i);
                      });
@@ -92,7 +97,7 @@ ArmImages arm_images(const RunContext& context, const Study& study,
   auto pairs = std::make_shared<SyntheticPairs>(
       datasets.at(label).dir / "dataset",
       recipe.latent() ? cv::Size() : native_size(study, run));
-  return ArmImages(study, recipe, run, pairs->size(),
+  return ArmImages(study, recipe, run, dose(run, pairs->size()),
                    [pairs](std::size_t i) { return pairs->read(i); });
 }
 

@@ -20,6 +20,10 @@ bool is_augmentation_arm(const std::string& arm) {
   return arm == "us-aug" || arm == "weak" || arm == "strong";
 }
 
+bool has_synthetic_pool(const std::string& arm) {
+  return arm == "phantom" || (is_diffusion_arm(arm) && arm != kImagesArm);
+}
+
 std::string generator_mode(const std::string& arm) {
   return arm == "sdedit" ? "concat" : arm;
 }
@@ -30,7 +34,9 @@ bool uses_diffusion(const ExperimentConfig& config) {
 
 std::string ArmRun::label() const {
   return arm + (name_cohort ? "-" + cohort : "") + "-n" +
-         std::to_string(n_real) + "-s" + std::to_string(seed);
+         std::to_string(n_real) +
+         (synthetic > 0 ? "-k" + std::to_string(synthetic) : "") + "-s" +
+         std::to_string(seed);
 }
 
 namespace {
@@ -62,6 +68,14 @@ void add_runs_of_cohort(const Recipe& recipe, const std::string& cohort,
       }
     }
   }
+  const std::vector<ArmRun> whole = runs;
+  for (const ArmRun& run : whole) {
+    if (run.cohort != cohort || !has_synthetic_pool(run.arm)) continue;
+    for (int count : config.synthetic_counts) {
+      runs.push_back(run);
+      runs.back().synthetic = count;
+    }
+  }
 }
 
 }  // namespace
@@ -86,6 +100,7 @@ std::vector<ArmRun> arm_runs(const Recipe& recipe) {
 
 ArmRun generator_run(const Recipe& recipe, const ArmRun& run) {
   ArmRun generator = run;
+  generator.synthetic = 0;
   if (recipe.experiment.generator_images > 0) {
     generator.n_real = recipe.experiment.generator_images;
   }

@@ -17,6 +17,8 @@ const std::vector<std::string>& known_arms();
 bool is_diffusion_arm(const std::string& arm);
 // Their real images come in augmented variants: us-aug, weak, strong.
 bool is_augmentation_arm(const std::string& arm);
+// They have a pool of synthetic images: phantom and the diffusion arms.
+bool has_synthetic_pool(const std::string& arm);
 // The mode of the generator that a diffusion arm samples from: sdedit redraws
 // phantoms with that of concat.
 std::string generator_mode(const std::string& arm);
@@ -33,18 +35,22 @@ struct ArmRun {
   std::string cohort;  // that the real images come from
   // Where a recipe trains on several cohorts, labels name theirs.
   bool name_cohort = false;
+  // A run of the dose-response table: only the first so many of the arm's
+  // synthetic images; 0: all of them.
+  int synthetic = 0;
 
-  std::string label() const;  // "concat-n5-s0", "concat-hc18-n5-s0"
+  // "concat-n5-s0", "concat-hc18-n5-s0", "concat-n5-k20-s0".
+  std::string label() const;
 };
 
 // The arm of a recipe that only generates: images without outline.
 inline constexpr char kImagesArm[] = "images";
 
 // In the order of work. The ceiling real-100 comes once a cohort and seed, with
-// its own number of images.
+// its own number of images; runs of experiment.synthetic_counts come last.
 std::vector<ArmRun> arm_runs(const Recipe& recipe);
 
-// The run whose synthetic images a run uses: itself, or with
+// The run whose synthetic images a run uses: itself (with all of them), or with
 // experiment.generator_images one that all N share.
 ArmRun generator_run(const Recipe& recipe, const ArmRun& run);
 

@@ -12,6 +12,7 @@
 #include "core/message.h"
 #include "dist/local/communicator.h"
 #include "experiments/evaluation/worker.h"
+#include "experiments/leaks/leak_check.h"
 #include "experiments/quality_stage.h"
 #include "experiments/report_files.h"
 #include "experiments/run_folder.h"
@@ -179,10 +180,13 @@ RunOutcome JoinedRun::report(std::vector<std::string>& missing) {
   const nlohmann::json none;
   Predictor predictor(parts_->shared.segmenter, parts_->shared.features,
                       recipe_.experiment.jitter_px);
-  const ReportData data{folded.cases,
-                        found.ready,
+  const StageResult leaks = find_near_duplicates(
+      context, *parts_->study, arm_runs(recipe_), parts_->shared);
+  const ReportData data{found.ready,
                         finished,
                         quality.finished ? quality.outputs : none,
+                        leaks.finished ? leaks.outputs : none,
+                        folded.rows,
                         cell_provenance(context, *parts_->study, found.ready,
                                         context.out / kEvaluationFolder),
                         missing};

@@ -75,6 +75,7 @@ void LatentTrainee::load() {
   }
   if (!text_encoder_) return;
   model_.load(ModelPart::kTextEncoder, *text_encoder_, options_.base_dtype);
+  prepare_frozen(*text_encoder_, /*max_bytes=*/0);
   text_lora_ = start(*text_encoder_, text_targets_, options_.text_lora.lora);
 }
 

@@ -8,6 +8,7 @@
 #include "dist/recorder/rank_files.h"
 #include "experiments/arm_stages.h"
 #include "experiments/evaluation/worker.h"
+#include "experiments/leaks/leak_check.h"
 #include "experiments/quality_stage.h"
 #include "experiments/run_candidates.h"
 #include "experiments/run_folder.h"
@@ -86,20 +87,21 @@ RunOutcome run_recipe(const Recipe& recipe, const OptionTable& options,
 
   const Study study(recipe, comm, stages);
   const auto runs = arm_runs(recipe);
+  const StageResult leaks = find_near_duplicates(context, study, runs, shared);
   const auto datasets = make_datasets(context, study, runs);
 
   const auto candidates =
       make_candidates(context, study, shared, runs, datasets).ready;
   Predictor predictor(shared.segmenter, shared.features,
                       recipe.experiment.jitter_px);
-  const auto cases =
+  const auto evaluated =
       evaluate(context, study, candidates, predictor, out / kEvaluationFolder,
                [&] { encode_tests(context, study, shared); });
   const StageResult quality =
       judge_quality(context, study, runs, datasets, shared);
   RunOutcome outcome = write_report(
       context, study,
-      {cases, candidates, datasets, quality.outputs,
+      {candidates, datasets, quality.outputs, leaks.outputs, evaluated,
        cell_provenance(context, study, candidates, out / kEvaluationFolder)},
       predictor);
   outcome.stages_done = stages.done();
@@ -115,15 +117,20 @@ bool look_for_stages(const RunContext& context) {
   const Recipe& recipe = context.recipe;
   const Study study(recipe, context.comm, context.stages);
   const auto runs = arm_runs(recipe);
-  const auto datasets = make_datasets(context, study, runs);
-  if (recipe.experiment.task == "generate") return false;
+  if (recipe.experiment.task == "generate") {
+    make_datasets(context, study, runs);
+    return false;
+  }
   SharedSegmenter shared(recipe, context.out);
+  find_near_duplicates(context, study, runs, shared);
+  const auto datasets = make_datasets(context, study, runs);
   const RunCandidates found =
       make_candidates(context, study, shared, runs, datasets);
   const FoldedCells folded =
       fold_ready(context, study, found.ready, context.out / kEvaluationFolder);
   if (!found.missing.empty() || !folded.missing.empty()) return false;
-  context.stages.run("report", report_inputs(context, folded.cases), nullptr);
+  context.stages.run("report", report_inputs(context, folded.rows.cases),
+                     nullptr);
   return true;
 }
 

@@ -8,6 +8,7 @@
 #include "data/phantom/scanner.h"
 #include "experiments/arms.h"
 #include "experiments/diffusion_examples.h"
+#include "experiments/metrics/surface.h"
 #include "experiments/protocol.h"
 
 namespace sono {
@@ -21,9 +22,10 @@ void validate_data(const DataConfig& data) {
   for (const auto& [name, source] : data.sources) {
     if (names.count(name)) continue;
     std::vector<std::string> known = data.cohorts;
-    for (const char* key : {"cohorts", "train", "test", "test_fraction",
-                            "split_seed", "phantom_count", "mask", "frames",
-                            "label", "burned_in", "salt_file", "test_limit"}) {
+    for (const char* key :
+         {"cohorts", "train", "test", "test_fraction", "split_seed",
+          "phantom_count", "mask", "frames", "label", "shared_patients",
+          "burned_in", "salt_file", "test_limit"}) {
       known.push_back(key);
     }
     throw ConfigError("option data." + name +
@@ -50,6 +52,8 @@ void validate_data(const DataConfig& data) {
     check_choice("test_list." + name, name, data.cohorts);
   }
   data.annotations.validate();
+  check_choice("data.shared_patients", data.shared_patients,
+               {"refuse", "warn"});
   check_range("data.test_fraction", data.test_fraction, 0.01, 0.99);
   check_range("data.phantom_count", data.phantom_count, 1, 1e7);
   check_range("data.test_limit", data.test_limit, 0, 1e9);
@@ -86,6 +90,17 @@ void validate_experiment(const ExperimentConfig& config) {
   check_range("experiment.ceiling_images", config.ceiling_images, 1, 1e6);
   check_range("experiment.sdedit_strength", config.sdedit_strength, 0.01, 1);
   check_range("experiment.jitter_px", config.jitter_px, 0, 255);
+  for (int count : config.synthetic_counts) {
+    check_range("experiment.synthetic_counts", count, 1,
+                config.synthetic_count);
+  }
+  for (int px : config.jitter_curve) {
+    check_range("experiment.jitter_curve", px, 0, 255);
+  }
+  check_choice("experiment.surface_convention", config.surface_convention,
+               surface_convention_names());
+  check_range("experiment.tolerance_px", config.tolerance_px, 0, 1e4);
+  check_range("experiment.tolerance_mm", config.tolerance_mm, 0, 1e4);
 }
 
 // Which generator an arm goes with.

@@ -34,6 +34,8 @@ struct DataConfig {
   double test_fraction = 1.0 / 3.0;  // of the training cohort's exams
   std::uint64_t split_seed = 0;
   int phantom_count = 60;  // images in a phantom cohort
+  // What to do about exams or patients on both sides: refuse or warn.
+  std::string shared_patients = "refuse";
   // Outlines as annotations: auto, ellipse or strict; see data/cohort.h.
   CohortConfig annotations;
   // Images at most per test cohort, 0 for all: for short trials only.
@@ -55,7 +57,11 @@ struct ExperimentConfig {
                                    "joint"};
   int seeds = 2;  // each redraws subset, generator and tuning
   std::uint64_t first_seed = 0;
-  int synthetic_count = 100;   // images made per run of an arm
+  int synthetic_count = 100;  // images made per run of an arm
+  // Further numbers of them: every arm with synthetic images is also tuned on
+  // the first so many of its pool, for the table of N real by N synthetic; none
+  // by default.
+  std::vector<int> synthetic_counts;
   int augmented_variants = 8;  // per real image, arms us-aug, weak and strong
   // Real images that a generator is adapted to, for all N; 0: the run's N.
   int generator_images = 0;
@@ -65,6 +71,14 @@ struct ExperimentConfig {
   std::vector<std::string> prompts = {"gt-box", "frame", "self"};
   int draws = 5;       // of the gt-box jitter
   int jitter_px = 19;  // largest of it, a side, px in the segmenter's frame
+  // Further largest jitters of gt-box that every candidate is scored under, for
+  // the curve of Dice against jitter; none by default.
+  std::vector<int> jitter_curve;
+  // How distances between outlines are defined: monai, medpy or deepmind; and
+  // how far outlines may be apart for the normalised surface Dice.
+  std::string surface_convention = "monai";
+  double tolerance_px = 5;  // px on the native grid
+  double tolerance_mm = 1;
   // Styles of the phantoms that pretrain the generator and make up the phantom
   // arm, drawn in turn.
   std::vector<std::string> phantom_styles;

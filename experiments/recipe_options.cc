@@ -25,6 +25,8 @@ void describe_data(OptionTable& table, DataConfig& data) {
   table.add("data.phantom_count", &data.phantom_count, kResult,
             "images in each phantom cohort");
   describe(table, data.annotations);
+  table.add("data.shared_patients", &data.shared_patients, kAddedResult,
+            "refuse, or warn of, exams or patients in training and test");
   table.add("data.test_limit", &data.test_limit, kResult,
             "images at most per test cohort, 0 for all (for short trials)");
 }
@@ -49,6 +51,10 @@ void describe_experiment(OptionTable& table, ExperimentConfig& config) {
             "the first of these seeds");
   table.add("experiment.synthetic_count", &config.synthetic_count, kResult,
             "synthetic images made for each run of an arm");
+  table.add("experiment.synthetic_counts", &config.synthetic_counts,
+            kAddedResult,
+            "also tune each arm on its first so many synthetic images, for the "
+            "table of N real by N synthetic; each costs as much as the arm");
   table.add("experiment.augmented_variants", &config.augmented_variants,
             kResult,
             "variants of each real image in arms us-aug, weak and strong");
@@ -61,6 +67,16 @@ void describe_experiment(OptionTable& table, ExperimentConfig& config) {
             "is measured, at most; 0 = none; 0.5 s each");
   table.add("experiment.jitter_px", &config.jitter_px, kAddedResult,
             "largest jitter of a side of gt-box in test, px in the frame");
+  table.add("experiment.jitter_curve", &config.jitter_curve, kAddedResult,
+            "largest jitters to draw the curve of Dice under gt-box from, e.g. "
+            "0,5,10,20,40; none: no curve; each costs as much as gt-box");
+  table.add("experiment.surface_convention", &config.surface_convention,
+            kAddedResult,
+            "whose HD95, ASSD and surface Dice: monai, medpy or deepmind");
+  table.add("experiment.tolerance_px", &config.tolerance_px, kAddedResult,
+            "tolerance of the surface Dice in px of the image itself");
+  table.add("experiment.tolerance_mm", &config.tolerance_mm, kAddedResult,
+            "tolerance of the surface Dice in mm, where the spacing is known");
   table.add("experiment.generator_images", &config.generator_images,
             kAddedResult,
             "real images that a generator is adapted to, for all N; 0: the "

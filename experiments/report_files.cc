@@ -34,7 +34,7 @@ void write_report_tables(const ReportData& data, const nlohmann::json& summary,
   write_file_atomic(dir / "tables.tex", latex_tables(summary));
   write_file_atomic(dir / "provenance.csv", data.provenance);
   fs::remove_all(dir / kNnunetFolder);
-  for (const auto& [path, text] : nnunet_summaries(data.cases)) {
+  for (const auto& [path, text] : nnunet_summaries(data.evaluated.cases)) {
     write_below(dir / kNnunetFolder / path, text);
   }
 }
@@ -43,7 +43,8 @@ void write_tensorboard(const fs::path& out, const ReportData& data) {
   const fs::path log = out / "log.jsonl";
   const std::string lines = fs::exists(log) ? read_file(log) : "";
   fs::remove_all(out / "tensorboard");
-  for (const auto& [label, events] : tensorboard_events(lines, data.cases)) {
+  for (const auto& [label, events] :
+       tensorboard_events(lines, data.evaluated.cases)) {
     write_below(out / "tensorboard" / folder_name(label) /
                     "events.out.tfevents.0.sonoforge",
                 encode_events(events));

@@ -167,7 +167,7 @@ std::vector<ReportPicture> overlay_pictures(const RunContext& context,
   for (const StudyCohort& entry : study.cohorts()) {
     if (entry.test.empty()) continue;
     std::vector<const Case*> rows;
-    for (const Case& row : data.cases) {
+    for (const Case& row : data.evaluated.cases) {
       if (row.cohort == entry.name && row.arm == arm && row.prompt == prompt &&
           row.n_real == n_real && row.dice &&
           row.train_cohort == context.recipe.data.train.front() &&

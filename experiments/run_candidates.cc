@@ -45,6 +45,7 @@ Candidate tuned_candidate(const RunContext& context, const ArmRun& run,
   candidate.n_real = run.n_real;
   candidate.n_synthetic = static_cast<std::int64_t>(images.synthetic_count());
   candidate.seed = static_cast<std::int64_t>(run.seed);
+  candidate.on_dose_curve = run.synthetic > 0;
   candidate.updates = tuning_steps(recipe, images.count());
   candidate.train_prompt = recipe.tune.train_prompt;
   candidate.checkpoint_hash = tuned.outputs.at("sha256");

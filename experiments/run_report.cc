@@ -6,7 +6,11 @@
 #include "core/atomic_file.h"
 #include "core/hash.h"
 #include "data/split.h"
+#include "experiments/leaks/leak_check.h"
+#include "experiments/named_endpoints.h"
+#include "experiments/report/dose_section.h"
 #include "experiments/report/html_report.h"
+#include "experiments/report/jitter_section.h"
 #include "experiments/report/summary.h"
 #include "experiments/report/text_table.h"
 #include "experiments/report_files.h"
@@ -17,10 +21,12 @@ namespace sono {
 namespace {
 
 // Goes up when the report of equal cases changes.
-constexpr int kReportVersion = 4;
+constexpr int kReportVersion = 5;
 constexpr char kCasesFile[] = "cases.csv";
 constexpr char kSummaryFile[] = "summary.json";
 constexpr char kReportFile[] = "report.html";
+constexpr char kJitterFile[] = "jitter.csv";
+constexpr char kDoseFile[] = "dose.csv";
 
 // Says when a cohort has few independent heads.
 std::optional<std::string> few_heads_notice(const StudyCohort& entry) {
@@ -66,6 +72,9 @@ std::vector<std::string> notices(const RunContext& context, const Study& study,
                       ": that run trained on its real images alone.");
     }
   }
+  for (const std::string& line : leak_notices(data.leaks)) {
+    lines.push_back(line);
+  }
   lines.push_back(
       "Whether a test image was in the training data of the published "
       "LiteMedSAM weights is not known.");
@@ -96,6 +105,7 @@ nlohmann::json provenance(const RunContext& context, const Study& study,
                           {"config", config_hash(context.options)},
                           {"machine", context.machine},
                           {"cohorts", cohorts},
+                          {"leaks", data.leaks},
                           {"synthetic data sets", datasets},
                           {"segmenter weights", weights},
                           {"cases.csv", cases_hash},
@@ -106,22 +116,23 @@ nlohmann::json provenance(const RunContext& context, const Study& study,
   return facts;
 }
 
-// The paper's own question under its own protocol, else protocol.md's.
-SummaryOptions summary_options(const Recipe& recipe) {
-  SummaryOptions options;
-  options.endpoint_train_cohort = recipe.data.train.front();
-  options.endpoint_cohort = recipe.data.train.front();
-  options.endpoint_n_real = recipe.experiment.n_real.front();
-  if (recipe.experiment.protocol == "wang") {
-    options.endpoint_treatment = "joint";
-    options.endpoint_control = "none";
-    options.endpoint_prompt = "gt-box";
-    options.controls = {"none", "weak", "strong"};
-    const auto& tests =
-        recipe.data.test.empty() ? recipe.data.cohorts : recipe.data.test;
-    options.endpoint_cohort = tests.front();
+// The tables and curves, and the rows behind the latter.
+nlohmann::json summarize_all(const RunContext& context,
+                             const Evaluated& evaluated,
+                             const std::filesystem::path& dir) {
+  nlohmann::json summary =
+      summarize(evaluated.cases, named_endpoints(context.recipe));
+  if (!evaluated.jitter_curve.empty()) {
+    summary["jitter"] =
+        summarize_jitter(evaluated.jitter_curve, IntervalOptions());
+    write_cases(dir / kJitterFile, evaluated.jitter_curve);
   }
-  return options;
+  if (!evaluated.dose.empty()) {
+    summary["dose"] =
+        summarize_dose(evaluated.cases, evaluated.dose, IntervalOptions());
+    write_cases(dir / kDoseFile, evaluated.dose);
+  }
+  return summary;
 }
 
 }  // namespace
@@ -129,9 +140,8 @@ SummaryOptions summary_options(const Recipe& recipe) {
 RunOutcome write_report_files(const RunContext& context, const Study& study,
                               const ReportData& data, Predictor& predictor,
                               const std::filesystem::path& dir) {
-  const std::string cases_text = format_cases(data.cases);
-  const nlohmann::json summary =
-      summarize(data.cases, summary_options(context.recipe));
+  const std::string cases_text = format_cases(data.evaluated.cases);
+  const nlohmann::json summary = summarize_all(context, data.evaluated, dir);
   const std::string summary_text = format_summary(summary);
   ReportInput input;
   input.title = context.recipe.experiment.title;
@@ -164,7 +174,7 @@ nlohmann::json report_inputs(const RunContext& context,
 
 RunOutcome write_report(const RunContext& context, const Study& study,
                         const ReportData& data, Predictor& predictor) {
-  nlohmann::json inputs = report_inputs(context, data.cases);
+  nlohmann::json inputs = report_inputs(context, data.evaluated.cases);
   if (!data.quality.is_null()) inputs["quality"] = data.quality;
   const auto work = [&](const std::filesystem::path& dir) {
     nlohmann::json outputs;

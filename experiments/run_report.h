@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "experiments/evaluation/predictor.h"
+#include "experiments/evaluation/worker.h"
 #include "experiments/pipeline.h"
 #include "experiments/report/cases.h"
 #include "experiments/study.h"
@@ -13,11 +14,12 @@
 namespace sono {
 
 struct ReportData {
-  const std::vector<Case>& cases;
   const std::vector<Candidate>& candidates;
   // Stages that made synthetic data sets, by label of the run.
   const std::map<std::string, StageResult>& datasets;
   const nlohmann::json& quality;  // outputs of the quality stage, or null
+  const nlohmann::json& leaks;    // outputs of the leak check
+  const Evaluated& evaluated;
   // provenance.csv: where each cell's numbers come from; see cell_provenance.
   std::string provenance;
   // What the cases lack, one line each, for the report to say.

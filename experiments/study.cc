@@ -13,6 +13,7 @@
 #include "data/phantom/write_cohort.h"
 #include "data/split.h"
 #include "dist/recorder/flight_recorder.h"
+#include "experiments/leaks/leak_check.h"
 
 namespace sono {
 namespace {
@@ -71,6 +72,7 @@ Study::Study(const Recipe& recipe, Communicator& comm, StageRunner& stages)
              std::to_string(entry.train.size()) + " training images, " +
              std::to_string(entry.test.size()) + " test images");
   }
+  check_shared_heads(cohorts_, recipe.data.shared_patients);
   check_counts();
 }
 
@@ -171,27 +173,6 @@ std::vector<std::size_t> all_images(const Cohort& cohort) {
   return indices;
 }
 
-// An image on both sides is refused; a patient on both sides is said aloud.
-void check_overlap(const StudyCohort& entry) {
-  std::set<std::string> ids, groups, shared;
-  for (std::size_t i : entry.train) {
-    ids.insert(entry.cohort->info(i).id);
-    groups.insert(split_group(entry.cohort->info(i)));
-  }
-  for (std::size_t i : entry.test) {
-    const SampleInfo& info = entry.cohort->info(i);
-    if (ids.count(info.id)) {
-      throw DataError("the lists of cohort " + entry.name + " share image " +
-                      info.id);
-    }
-    if (groups.count(split_group(info))) shared.insert(split_group(info));
-  }
-  if (shared.empty()) return;
-  log_warning("the training and test lists of cohort " + entry.name +
-              " share " + std::to_string(shared.size()) +
-              " patients or exams, " + *shared.begin() + " among them");
-}
-
 }  // namespace
 
 void split_cohort(const Recipe& recipe, StudyCohort& entry) {
@@ -225,7 +206,6 @@ void split_cohort(const Recipe& recipe, StudyCohort& entry) {
   if (!tests) parts.test.clear();
   entry.train = std::move(parts.train);
   entry.test = std::move(parts.test);
-  if (trains) check_overlap(entry);
   const auto limit = static_cast<std::size_t>(data.test_limit);
   if (limit > 0 && entry.test.size() > limit) entry.test.resize(limit);
 }

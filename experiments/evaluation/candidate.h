@@ -19,6 +19,7 @@ struct Candidate {
   std::optional<std::int64_t> n_real;
   std::optional<std::int64_t> n_synthetic;
   std::optional<std::int64_t> seed;  // of subset, generator and tuning
+  bool on_dose_curve = false;        // see ArmRun::synthetic
   std::int64_t updates = 0;
   std::string train_prompt;
   std::string generator_hash;

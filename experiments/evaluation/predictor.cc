@@ -10,20 +10,20 @@ namespace sono {
 // Boxes are keyed by image and draw alone, so that every candidate answers the
 // same boxes and differences are paired.
 Box Predictor::jittered_box(const SamFrame& frame, const Sample& sample,
-                            int draw) const {
+                            int draw, int jitter_px) const {
   Random random(make_key("evaluation.box." + sample.id, 0,
                          static_cast<std::uint64_t>(draw)));
   return jittered(frame.from_native(tight_box(sample.mask)), frame.whole(),
-                  random, jitter_px_);
+                  random, jitter_px);
 }
 
 // `box` in the frame.
 cv::Mat Predictor::blind_mask(const Candidate& candidate, const Box& box,
-                              const SamFrame& frame) const {
+                              const SamFrame& frame, int jitter_px) const {
   if (candidate.arm != kBlindEllipseArm) {
     return mean_mask_prediction(candidate.mean_mask, frame.native);
   }
-  const double mean_jitter = jitter_px_ / 2.0;
+  const double mean_jitter = jitter_px / 2.0;
   if (frame.scale_x == frame.scale_y) {
     return blind_ellipse(frame.to_native(box), mean_jitter / frame.scale_x,
                          frame.native);
@@ -46,12 +46,15 @@ void Predictor::use_weights(const Candidate& candidate) {
 
 PromptedMask Predictor::predict(const Candidate& candidate,
                                 const Sample& sample, const std::string& prompt,
-                                int draw) {
+                                int draw, std::optional<int> jitter_px) {
+  const int jitter = jitter_px.value_or(jitter_px_);
   const SamFrame frame = segmenter_.frame(sample.image.size());
   Box box = frame.whole();
-  if (prompt == "gt-box") box = jittered_box(frame, sample, draw);
+  if (prompt == "gt-box") {
+    box = jittered_box(frame, sample, draw, jitter);
+  }
   if (candidate.blind()) {
-    return {blind_mask(candidate, box, frame), frame.to_native(box)};
+    return {blind_mask(candidate, box, frame, jitter), frame.to_native(box)};
   }
   use_weights(candidate);
   const at::Tensor embedding = features_.embedding(sample.image);

@@ -1,6 +1,8 @@
 #pragma once
 // One prediction: a candidate's answer to one prompt on one image.
 
+#include <optional>
+
 #include "data/sample.h"
 #include "experiments/evaluation/candidate.h"
 #include "trainer/frozen_features.h"
@@ -22,16 +24,18 @@ class Predictor {
       : segmenter_(segmenter), features_(features), jitter_px_(jitter_px) {}
 
   // `prompt`: gt-box (needs sample.mask), frame, self or detector; `draw`
-  // numbers the jittered boxes of gt-box. DataError when the candidate's
-  // weights cannot be read.
+  // numbers the jittered boxes of gt-box, `jitter_px` stands in for that of all
+  // predictions. DataError when the candidate's weights cannot be read.
   PromptedMask predict(const Candidate& candidate, const Sample& sample,
-                       const std::string& prompt, int draw);
+                       const std::string& prompt, int draw,
+                       std::optional<int> jitter_px = std::nullopt);
 
  private:
   void use_weights(const Candidate& candidate);
-  Box jittered_box(const SamFrame& frame, const Sample& sample, int draw) const;
+  Box jittered_box(const SamFrame& frame, const Sample& sample, int draw,
+                   int jitter_px) const;
   cv::Mat blind_mask(const Candidate& candidate, const Box& box,
-                     const SamFrame& frame) const;
+                     const SamFrame& frame, int jitter_px) const;
 
   Segmenter& segmenter_;
   FrozenFeatures& features_;

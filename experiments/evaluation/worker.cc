@@ -13,19 +13,42 @@ namespace sono {
 namespace {
 
 // Goes up when the meaning of a row changes.
-constexpr int kEvaluationVersion = 1;
+constexpr int kEvaluationVersion = 2;
 
 struct EvaluationCell {
   const Candidate* candidate;
   const StudyCohort* cohort;
   std::string prompt;
   int draw;
+  int jitter_px;               // of gt-box
+  bool on_curve;               // one more jitter, for the curve alone
   std::filesystem::path file;  // the result, named by the hash of its inputs
 };
 
+// How surfaces are measured, where it is not the default.
+nlohmann::json surface_inputs(const ExperimentConfig& config) {
+  const ExperimentConfig usual;
+  nlohmann::json inputs = nlohmann::json::object();
+  if (config.surface_convention != usual.surface_convention) {
+    inputs["convention"] = config.surface_convention;
+  }
+  if (config.tolerance_px != usual.tolerance_px) {
+    inputs["tolerance_px"] = config.tolerance_px;
+  }
+  if (config.tolerance_mm != usual.tolerance_mm) {
+    inputs["tolerance_mm"] = config.tolerance_mm;
+  }
+  return inputs;
+}
+
+ScoreOptions score_options(const ExperimentConfig& config) {
+  return {surface_convention(config.surface_convention), config.tolerance_px,
+          config.tolerance_mm};
+}
+
 std::string cell_key(const RunContext& context, const Candidate& candidate,
                      const StudyCohort& entry, const std::string& prompt,
-                     int draw) {
+                     int draw, int jitter_px) {
   std::vector<std::string> images;
   for (std::size_t i : entry.test) images.push_back(entry.cohort->info(i).id);
   nlohmann::json inputs = {{"version", kEvaluationVersion},
@@ -45,8 +68,10 @@ std::string cell_key(const RunContext& context, const Candidate& candidate,
     inputs["train_cohort"] = candidate.train_cohort;
   }
   if (recipe.tune.frame != "fit") inputs["frame"] = recipe.tune.frame;
-  if (prompt == "gt-box" && recipe.experiment.jitter_px != 19) {
-    inputs["jitter_px"] = recipe.experiment.jitter_px;
+  if (prompt == "gt-box" && jitter_px != 19) inputs["jitter_px"] = jitter_px;
+  if (const auto surface = surface_inputs(recipe.experiment);
+      !surface.empty()) {
+    inputs["surface"] = surface;
   }
   if (prompt == "detector") inputs["detector"] = candidate.detector_hash;
   return sha256_hex(inputs.dump()).substr(0, 24);
@@ -61,16 +86,23 @@ std::vector<EvaluationCell> cells_of(const RunContext& context,
   for (const Candidate& candidate : candidates) {
     for (const StudyCohort& entry : study.cohorts()) {
       if (entry.test.empty()) continue;
-      for (const auto& prompt : config.prompts) {
-        if (!candidate.answers(prompt)) continue;
+      const auto add = [&](const std::string& prompt, int jitter_px,
+                           bool on_curve) {
+        if (!candidate.answers(prompt)) return;
         // Only the jitter of the box varies from draw to draw.
         const int draws = prompt == "gt-box" ? config.draws : 1;
         for (int draw = 0; draw < draws; ++draw) {
-          const auto key = cell_key(context, candidate, entry, prompt, draw);
-          cells.push_back(
-              {&candidate, &entry, prompt, draw, dir / (key + ".csv")});
+          const auto key =
+              cell_key(context, candidate, entry, prompt, draw, jitter_px);
+          cells.push_back({&candidate, &entry, prompt, draw, jitter_px,
+                           on_curve, dir / (key + ".csv")});
         }
+      };
+      for (const auto& prompt : config.prompts) {
+        add(prompt, config.jitter_px, false);
       }
+      if (candidate.on_dose_curve) continue;
+      for (int jitter_px : config.jitter_curve) add("gt-box", jitter_px, true);
     }
   }
   return cells;
@@ -78,7 +110,7 @@ std::vector<EvaluationCell> cells_of(const RunContext& context,
 
 // What all rows of a cell share; the fields of the run are filled in on
 // folding, so that a changed recipe finds its unchanged cells.
-Case row_of(const RunContext& context, const EvaluationCell& cell) {
+Case row_of(const EvaluationCell& cell) {
   const Candidate& candidate = *cell.candidate;
   Case row;
   row.arm = candidate.arm;
@@ -93,8 +125,7 @@ Case row_of(const RunContext& context, const EvaluationCell& cell) {
   row.train_prompt = candidate.train_prompt;
   row.prompt = cell.prompt;
   row.draw = cell.draw;
-  row.jitter_px =
-      cell.prompt == "gt-box" ? context.recipe.experiment.jitter_px : 0;
+  row.jitter_px = cell.prompt == "gt-box" ? cell.jitter_px : 0;
   row.cohort = cell.cohort->name;
   return row;
 }
@@ -117,15 +148,16 @@ std::vector<Case> score_cell(const RunContext& context,
   for (std::size_t i : cell.cohort->test) {
     context.proceed();
     const Sample sample = cell.cohort->cohort->load(i);
-    const PromptedMask prediction =
-        predictor.predict(*cell.candidate, sample, cell.prompt, cell.draw);
-    Case row = row_of(context, cell);
+    const PromptedMask prediction = predictor.predict(
+        *cell.candidate, sample, cell.prompt, cell.draw, cell.jitter_px);
+    Case row = row_of(cell);
     describe_image(sample, row);
     row.x0 = prediction.box.x0;
     row.y0 = prediction.box.y0;
     row.x1 = prediction.box.x1;
     row.y1 = prediction.box.y1;
-    score_case(prediction.mask, sample.mask, row);
+    score_case(prediction.mask, sample.mask, row,
+               score_options(context.recipe.experiment));
     rows.push_back(std::move(row));
   }
   return rows;
@@ -136,9 +168,13 @@ std::string name_of(const EvaluationCell& cell) {
   const Candidate& candidate = *cell.candidate;
   std::string name = candidate.arm;
   if (candidate.n_real) name += "-n" + std::to_string(*candidate.n_real);
+  if (candidate.on_dose_curve) {
+    name += "-k" + std::to_string(candidate.n_synthetic.value_or(0));
+  }
   if (candidate.seed) name += "-s" + std::to_string(*candidate.seed);
   name += ", " + cell.cohort->name + ", " + cell.prompt;
   if (cell.prompt == "gt-box") name += ", draw " + std::to_string(cell.draw);
+  if (cell.on_curve) name += ", jitter " + std::to_string(cell.jitter_px);
   return name;
 }
 
@@ -146,21 +182,26 @@ bool is_done(const EvaluationCell& cell) {
   return std::filesystem::exists(cell.file);
 }
 
+std::vector<Case>& rows_for(const EvaluationCell& cell, Evaluated& evaluated) {
+  if (cell.on_curve) return evaluated.jitter_curve;
+  return cell.candidate->on_dose_curve ? evaluated.dose : evaluated.cases;
+}
+
 // The rows of the cells that are there.
-std::vector<Case> fold_cells(const RunContext& context,
-                             const std::vector<EvaluationCell>& cells) {
+Evaluated fold_cells(const RunContext& context,
+                     const std::vector<EvaluationCell>& cells) {
   const std::string hash = config_hash(context.options);
-  std::vector<Case> rows;
+  Evaluated evaluated;
   for (const auto& cell : cells) {
     if (!is_done(cell)) continue;
     for (auto& row : read_cases(cell.file)) {
       row.config_hash = hash;
       row.run_id = hash.substr(0, 12);
       row.recipe = context.recipe.experiment.title;
-      rows.push_back(std::move(row));
+      rows_for(cell, evaluated).push_back(std::move(row));
     }
   }
-  return rows;
+  return evaluated;
 }
 
 // Rank 0 looks, so that all ranks agree.
@@ -186,20 +227,19 @@ void score_missing(const RunContext& context,
 
 }  // namespace
 
-std::vector<Case> evaluate(const RunContext& context, const Study& study,
-                           const std::vector<Candidate>& candidates,
-                           Predictor& predictor,
-                           const std::filesystem::path& dir,
-                           const std::function<void()>& prepare) {
+Evaluated evaluate(const RunContext& context, const Study& study,
+                   const std::vector<Candidate>& candidates,
+                   Predictor& predictor, const std::filesystem::path& dir,
+                   const std::function<void()>& prepare) {
   const auto cells = cells_of(context, study, candidates, dir);
   run_together(context.comm, [&] { make_directories(dir); });
   if (!all_done(context, cells)) {
     prepare();
     score_missing(context, cells, predictor, dir);
   }
-  std::vector<Case> rows;
-  run_together(context.comm, [&] { rows = fold_cells(context, cells); });
-  return rows;
+  Evaluated evaluated;
+  run_together(context.comm, [&] { evaluated = fold_cells(context, cells); });
+  return evaluated;
 }
 
 std::size_t score_ready(const RunContext& context, const Study& study,
@@ -220,7 +260,7 @@ FoldedCells fold_ready(const RunContext& context, const Study& study,
                        const std::filesystem::path& dir) {
   const auto cells = cells_of(context, study, candidates, dir);
   FoldedCells folded;
-  folded.cases = fold_cells(context, cells);
+  folded.rows = fold_cells(context, cells);
   folded.cells = cells.size();
   for (const EvaluationCell& cell : cells) {
     if (!is_done(cell)) folded.missing.push_back(name_of(cell));

@@ -13,14 +13,23 @@
 
 namespace sono {
 
+struct Evaluated {
+  std::vector<Case> cases;
+  // Under gt-box with the jitters of experiment.jitter_curve; these stand in no
+  // table.
+  std::vector<Case> jitter_curve;
+  // Of runs with fewer synthetic images (experiment.synthetic_counts), in no
+  // table but that of N real by N synthetic.
+  std::vector<Case> dose;
+};
+
 // Scores all cells that are missing under `dir` and returns the rows of all.
 // `prepare` is called on every rank before work when any cell is missing. All
 // ranks must call; each is one worker.
-std::vector<Case> evaluate(const RunContext& context, const Study& study,
-                           const std::vector<Candidate>& candidates,
-                           Predictor& predictor,
-                           const std::filesystem::path& dir,
-                           const std::function<void()>& prepare);
+Evaluated evaluate(const RunContext& context, const Study& study,
+                   const std::vector<Candidate>& candidates,
+                   Predictor& predictor, const std::filesystem::path& dir,
+                   const std::function<void()>& prepare);
 
 // One worker alone: scores the cells of these candidates that are missing and
 // that nobody else is at work on, and waits for the others. Returns how many
@@ -31,7 +40,7 @@ std::size_t score_ready(const RunContext& context, const Study& study,
 
 // What is there without any work.
 struct FoldedCells {
-  std::vector<Case> cases;
+  Evaluated rows;
   std::size_t cells = 0;             // of these candidates, scored or not
   std::vector<std::string> missing;  // names of those that are not scored
 };

@@ -4,14 +4,22 @@
 #include "data/ellipse.h"
 
 namespace sono {
+namespace {
 
-std::optional<HeadCircumference> measure_head(
+HeadBiometry biometry_of(const Ellipse& ellipse) {
+  return {circumference(ellipse), 2 * ellipse.semi_minor,
+          2 * ellipse.semi_major};
+}
+
+}  // namespace
+
+std::optional<MeasuredHead> measure_head(
     const cv::Mat& mask, std::optional<PixelSpacing> spacing_mm) {
   const std::optional<Ellipse> ellipse = fit_ellipse(mask);
   if (!ellipse) return std::nullopt;
-  HeadCircumference head{circumference(*ellipse), std::nullopt};
+  MeasuredHead head{biometry_of(*ellipse), std::nullopt};
   if (spacing_mm) {
-    head.mm = circumference_mm(*ellipse, spacing_mm->x, spacing_mm->y);
+    head.mm = biometry_of(scaled(*ellipse, spacing_mm->x, spacing_mm->y));
   }
   return head;
 }

@@ -1,21 +1,31 @@
 #pragma once
-// Head circumference (HC) of a mask: that of the ellipse fitted to its outline.
+// What obstetrics measures on a head: the circumference (HC), the biparietal
+// (BPD) and the occipitofrontal diameter (OFD) of the ellipse fitted to the
+// mask's outline. BPD is the length of its minor axis, OFD of its major axis,
+// both from outer edge to outer edge as the masks are drawn.
 
 #include <opencv2/core.hpp>
 #include <optional>
 
-#include "experiments/metrics/distance_transform.h"
+#include "experiments/metrics/pixel_spacing.h"
 
 namespace sono {
 
-struct HeadCircumference {
-  double px = 0;
-  std::optional<double> mm;  // nothing when the pixel spacing is unknown
+struct HeadBiometry {
+  double hc = 0;
+  double bpd = 0;
+  double ofd = 0;
 };
 
-// `mask`: CV_8UC1 [H, W]. Nothing when no ellipse can be fitted (an empty
-// mask, a point, a line).
-std::optional<HeadCircumference> measure_head(
+struct MeasuredHead {
+  HeadBiometry px;
+  std::optional<HeadBiometry> mm;  // nothing when the spacing is unknown
+};
+
+// `mask`: CV_8UC1 [H, W]. With unequal spacing the ellipse is stretched before
+// its axes are taken. Nothing when no ellipse can be fitted (an empty mask, a
+// point, a line).
+std::optional<MeasuredHead> measure_head(
     const cv::Mat& mask, std::optional<PixelSpacing> spacing_mm);
 
 // Signed, in percent of the reference (> 0).

@@ -1,94 +1,143 @@
 #include "experiments/metrics/surface.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstdint>
-#include <vector>
+#include <numeric>
+#include <utility>
 
 #include "core/check.h"
+#include "experiments/metrics/outline.h"
 #include "experiments/metrics/overlap.h"
 #include "experiments/statistics/percentile.h"
 
 namespace sono {
 namespace {
 
-// The smallest box that holds every non-zero pixel; empty without any.
-// Surfaces and distances are the same inside it as in the whole image.
-cv::Rect bounds(const cv::Mat& mask) {
-  int left = mask.cols, right = -1, top = mask.rows, bottom = -1;
-  for (int y = 0; y < mask.rows; ++y) {
-    const std::uint8_t* row = mask.ptr<std::uint8_t>(y);
-    for (int x = 0; x < mask.cols; ++x) {
-      if (!row[x]) continue;
-      left = std::min(left, x);
-      right = std::max(right, x);
-      top = std::min(top, y);
-      bottom = y;
-    }
-  }
-  if (right < 0) return {};
-  return {left, top, right - left + 1, bottom - top + 1};
-}
-
-// Distance from each point of `from` to the nearest point of `to`.
-std::vector<double> directed_distances(const cv::Mat& from, const cv::Mat& to,
-                                       PixelSpacing spacing) {
-  const cv::Mat squared = squared_distances(to, spacing);
-  std::vector<double> distances;
-  for (int y = 0; y < from.rows; ++y) {
-    for (int x = 0; x < from.cols; ++x) {
-      if (from.at<std::uint8_t>(y, x)) {
-        distances.push_back(std::sqrt(squared.at<double>(y, x)));
-      }
-    }
-  }
-  return distances;
-}
-
 double sum(const std::vector<double>& values) {
-  double total = 0;
-  for (double value : values) total += value;
-  return total;
+  return std::accumulate(values.begin(), values.end(), 0.0);
+}
+
+double weighted_sum(const DirectedDistances& set) {
+  return std::inner_product(set.distance.begin(), set.distance.end(),
+                            set.weight.begin(), 0.0);
+}
+
+// The least distance that 95 % of the outline's length do not exceed.
+double length_percentile(const DirectedDistances& set) {
+  const double total = sum(set.weight);
+  double passed = 0;
+  for (std::size_t i = 0; i < set.weight.size(); ++i) {
+    passed += set.weight[i];
+    if (passed / total >= 0.95) return set.distance[i];
+  }
+  return set.distance.back();
+}
+
+double length_within(const DirectedDistances& set, double tolerance) {
+  const auto end = std::ranges::upper_bound(set.distance, tolerance);
+  return std::accumulate(
+      set.weight.begin(),
+      set.weight.begin() + std::distance(set.distance.begin(), end), 0.0);
+}
+
+std::vector<double> pooled(const DirectedDistances& a,
+                           const DirectedDistances& b) {
+  std::vector<double> all = a.distance;
+  all.insert(all.end(), b.distance.begin(), b.distance.end());
+  return all;
+}
+
+// By distance, then by weight, so that equal distances add in one order.
+DirectedDistances sorted(const std::vector<double>& distances,
+                         const std::vector<double>& weights) {
+  std::vector<std::pair<double, double>> both(distances.size());
+  for (std::size_t i = 0; i < both.size(); ++i) {
+    both[i] = {distances[i], weights[i]};
+  }
+  std::ranges::sort(both);
+  DirectedDistances set;
+  for (const auto& [distance, weight] : both) {
+    set.distance.push_back(distance);
+    set.weight.push_back(weight);
+  }
+  return set;
+}
+
+Outline outline_of(const cv::Mat& mask, PixelSpacing spacing,
+                   SurfaceConvention convention) {
+  return convention == SurfaceConvention::kDeepMind
+             ? corner_contour(mask, spacing)
+             : edge_pixels(mask);
 }
 
 }  // namespace
 
-std::optional<SurfaceDistances> measure_surface(const cv::Mat& prediction,
-                                                const cv::Mat& reference,
-                                                PixelSpacing spacing) {
-  check_mask_pair(prediction, reference);
-  const cv::Rect p = bounds(prediction), r = bounds(reference);
-  if (p.empty() || r.empty()) return std::nullopt;
-  const cv::Rect both = p | r;
-  const cv::Mat p_surface = mask_surface(prediction(both));
-  const cv::Mat r_surface = mask_surface(reference(both));
-  std::vector<double> forth = directed_distances(p_surface, r_surface, spacing);
-  std::vector<double> back = directed_distances(r_surface, p_surface, spacing);
-
-  SurfaceDistances result;
-  result.hd = std::max(*std::max_element(forth.begin(), forth.end()),
-                       *std::max_element(back.begin(), back.end()));
-  result.assd = (sum(forth) + sum(back)) /
-                static_cast<double>(forth.size() + back.size());
-  result.hd95 = std::max(percentile(forth, 0.95), percentile(back, 0.95));
-  return result;
+const std::vector<std::string>& surface_convention_names() {
+  static const std::vector<std::string> kNames = {"monai", "medpy", "deepmind"};
+  return kNames;
 }
 
-cv::Mat mask_surface(const cv::Mat& mask) {
-  SONO_CHECK_EQ(mask.type(), CV_8UC1);
-  cv::Mat surface = cv::Mat::zeros(mask.size(), CV_8UC1);
-  const auto inside = [&](int y, int x) {
-    return y >= 0 && x >= 0 && y < mask.rows && x < mask.cols &&
-           mask.at<std::uint8_t>(y, x) != 0;
-  };
-  for (int y = 0; y < mask.rows; ++y) {
-    for (int x = 0; x < mask.cols; ++x) {
-      const bool interior = inside(y - 1, x) && inside(y + 1, x) &&
-                            inside(y, x - 1) && inside(y, x + 1);
-      if (inside(y, x) && !interior) surface.at<std::uint8_t>(y, x) = 255;
-    }
+SurfaceConvention surface_convention(std::string_view name) {
+  const auto& names = surface_convention_names();
+  const auto found = std::ranges::find(names, name);
+  SONO_CHECK(found != names.end(), "no surface convention " << name);
+  return static_cast<SurfaceConvention>(found - names.begin());
+}
+
+SurfaceDistances::SurfaceDistances(SurfaceConvention convention,
+                                   DirectedDistances prediction,
+                                   DirectedDistances reference)
+    : convention_(convention),
+      prediction_(std::move(prediction)),
+      reference_(std::move(reference)) {
+  SONO_CHECK(!prediction_.distance.empty() && !reference_.distance.empty(),
+             "distances of an empty outline");
+}
+
+double SurfaceDistances::hd() const {
+  return std::max(prediction_.distance.back(), reference_.distance.back());
+}
+
+double SurfaceDistances::hd95() const {
+  if (convention_ == SurfaceConvention::kDeepMind) {
+    return std::max(length_percentile(prediction_),
+                    length_percentile(reference_));
   }
-  return surface;
+  if (convention_ == SurfaceConvention::kMedpy) {
+    std::vector<double> all = pooled(prediction_, reference_);
+    return percentile(all, 0.95);
+  }
+  std::vector<double> forth = prediction_.distance, back = reference_.distance;
+  return std::max(percentile(forth, 0.95), percentile(back, 0.95));
+}
+
+double SurfaceDistances::assd() const {
+  if (convention_ == SurfaceConvention::kDeepMind) {
+    return (weighted_sum(prediction_) / sum(prediction_.weight) +
+            weighted_sum(reference_) / sum(reference_.weight)) /
+           2;
+  }
+  return (sum(prediction_.distance) + sum(reference_.distance)) /
+         static_cast<double>(prediction_.distance.size() +
+                             reference_.distance.size());
+}
+
+double SurfaceDistances::nsd(double tolerance) const {
+  return (length_within(prediction_, tolerance) +
+          length_within(reference_, tolerance)) /
+         (sum(prediction_.weight) + sum(reference_.weight));
+}
+
+std::optional<SurfaceDistances> measure_surface(const cv::Mat& prediction,
+                                                const cv::Mat& reference,
+                                                PixelSpacing spacing,
+                                                SurfaceConvention convention) {
+  check_mask_pair(prediction, reference);
+  const Outline p = outline_of(prediction, spacing, convention);
+  const Outline r = outline_of(reference, spacing, convention);
+  if (p.points.empty() || r.points.empty()) return std::nullopt;
+  return SurfaceDistances(convention,
+                          sorted(nearest_distances(p, r, spacing), p.weights),
+                          sorted(nearest_distances(r, p, spacing), r.weights));
 }
 
 }  // namespace sono

@@ -74,6 +74,7 @@ PlannedCohort plan_cohort(const Recipe& recipe, const std::string& name,
 }
 
 std::int64_t synthetic_of(const Recipe& recipe, const ArmRun& run) {
+  if (run.synthetic > 0) return run.synthetic;
   if (run.arm == "phantom" || is_diffusion_arm(run.arm)) {
     return recipe.experiment.synthetic_count;
   }
@@ -89,6 +90,15 @@ void add_cohort_stages(const Recipe& recipe, Plan& plan) {
     plan.stages.push_back(
         {"check-" + cohort.name, Work::kCheck, cohort.images});
   }
+}
+
+// At most the training images, and all test images.
+void add_leak_check(Plan& plan) {
+  std::int64_t images = 0;
+  for (const PlannedCohort& cohort : plan.cohorts) {
+    images += cohort.train + cohort.test;
+  }
+  plan.stages.push_back({"leaks", Work::kCheck, images});
 }
 
 void add_once(Plan& plan, PlannedStage stage) {
@@ -169,7 +179,7 @@ void add_tuning_stages(const Recipe& recipe, Plan& plan) {
 
 // Which prompts a candidate answers, times their draws.
 std::int64_t answers_of(const Recipe& recipe, const std::string& arm,
-                        bool has_detector) {
+                        bool has_detector, bool on_dose_curve = false) {
   Candidate candidate;
   candidate.arm = arm;
   if (has_detector) candidate.detector = at::zeros({1});
@@ -177,6 +187,10 @@ std::int64_t answers_of(const Recipe& recipe, const std::string& arm,
   for (const auto& prompt : recipe.experiment.prompts) {
     if (!candidate.answers(prompt)) continue;
     answers += prompt == "gt-box" ? recipe.experiment.draws : 1;
+  }
+  if (candidate.answers("gt-box") && !on_dose_curve) {
+    const auto further = recipe.experiment.jitter_curve.size();
+    answers += recipe.experiment.draws * static_cast<std::int64_t>(further);
   }
   return answers;
 }
@@ -191,7 +205,7 @@ void add_evaluation(const Recipe& recipe, Plan& plan) {
   }
   std::int64_t answers = 0;
   for (const ArmRun& run : plan.runs)
-    answers += answers_of(recipe, run.arm, true);
+    answers += answers_of(recipe, run.arm, true, run.synthetic > 0);
   plan.run_evaluations = answers * tests;
   const auto masks = static_cast<std::int64_t>(mean_mask_runs(recipe).size());
   plan.references = 2 + masks;
@@ -247,6 +261,7 @@ Plan make_plan(const Recipe& recipe) {
   }
   plan.runs = arm_runs(recipe);
   add_cohort_stages(recipe, plan);
+  if (recipe.experiment.task == "segment") add_leak_check(plan);
   add_generator_stages(recipe, opened, plan);
   if (recipe.experiment.task == "generate") return plan;
   add_tuning_stages(recipe, plan);

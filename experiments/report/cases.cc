@@ -11,15 +11,6 @@
 namespace sono {
 namespace {
 
-// Columns that say which case a row is about; the others are its result.
-constexpr std::string_view kResultColumns[] = {
-    "dice",  "iou",   "hd95_px",         "assd_px",      "hd95_mm", "assd_mm",
-    "hc_px", "hc_mm", "hc_reference_mm", "hc_error_pct", "status"};
-
-bool is_result(std::string_view name) {
-  return std::ranges::find(kResultColumns, name) != std::end(kResultColumns);
-}
-
 std::string to_text(const std::string& value) { return value; }
 std::string to_text(const std::optional<std::int64_t>& value) {
   return value ? std::to_string(*value) : "";
@@ -47,7 +38,7 @@ void from_text(const std::string& text, std::optional<Number>& value) {
 // numbers, empty first.
 bool comes_before(const Case& a, const Case& b) {
   for (const CaseColumn& column : case_columns()) {
-    if (is_result(column.name)) continue;
+    if (is_result_column(column.name)) continue;
     const auto order = std::visit(
         [&](auto field) {
           if (a.*field < b.*field) return -1;
@@ -137,17 +128,35 @@ std::span<const CaseColumn> case_columns() {
                                        SONO_COLUMN(spacing_y),
                                        SONO_COLUMN(dice),
                                        SONO_COLUMN(iou),
+                                       SONO_COLUMN(hd_px),
                                        SONO_COLUMN(hd95_px),
                                        SONO_COLUMN(assd_px),
+                                       SONO_COLUMN(nsd_px),
+                                       SONO_COLUMN(hd_mm),
                                        SONO_COLUMN(hd95_mm),
                                        SONO_COLUMN(assd_mm),
+                                       SONO_COLUMN(nsd_mm),
                                        SONO_COLUMN(hc_px),
                                        SONO_COLUMN(hc_mm),
                                        SONO_COLUMN(hc_reference_mm),
                                        SONO_COLUMN(hc_error_pct),
+                                       SONO_COLUMN(hc_floor_pct),
+                                       SONO_COLUMN(bpd_px),
+                                       SONO_COLUMN(bpd_mm),
+                                       SONO_COLUMN(bpd_reference_mm),
+                                       SONO_COLUMN(ofd_px),
+                                       SONO_COLUMN(ofd_mm),
+                                       SONO_COLUMN(ofd_reference_mm),
                                        SONO_COLUMN(status)};
 #undef SONO_COLUMN
   return columns;
+}
+
+bool is_result_column(std::string_view name) {
+  const auto columns = case_columns();
+  const auto first = std::ranges::find(columns, "dice", &CaseColumn::name);
+  return std::ranges::find(first, columns.end(), name, &CaseColumn::name) !=
+         columns.end();
 }
 
 std::string format_cases(std::span<const Case> cases) {

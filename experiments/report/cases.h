@@ -42,12 +42,19 @@ struct Case {
   std::string image;
   std::optional<double> spacing_x, spacing_y;  // mm per px
   std::optional<double> dice, iou;             // 0 .. 1
-  std::optional<double> hd95_px, assd_px;
-  std::optional<double> hd95_mm, assd_mm;
+  std::optional<double> hd_px, hd95_px, assd_px;
+  std::optional<double> nsd_px;  // 0 .. 1, at the tolerance in px
+  std::optional<double> hd_mm, hd95_mm, assd_mm;
+  std::optional<double> nsd_mm;        // 0 .. 1, at the tolerance in mm
   std::optional<double> hc_px, hc_mm;  // circumference of the prediction
   std::optional<double> hc_reference_mm;
   std::optional<double> hc_error_pct;  // signed, of the reference
-  std::string status;                  // see score.h
+  // What the reference mask's own ellipse is off the csv's circumference,
+  // signed; empty where there is no csv.
+  std::optional<double> hc_floor_pct;
+  std::optional<double> bpd_px, bpd_mm, bpd_reference_mm;
+  std::optional<double> ofd_px, ofd_mm, ofd_reference_mm;
+  std::string status;  // see score.h
 
   bool operator==(const Case&) const = default;
 };
@@ -60,8 +67,10 @@ struct CaseColumn {
       field;
 };
 
-// The 39 columns in file order.
+// The 50 columns in file order.
 std::span<const CaseColumn> case_columns();
+// Whether the column is a result; the others say which case the row is about.
+bool is_result_column(std::string_view name);
 
 // The file's text, RFC 4180 with line feeds, header first. Rows are sorted by
 // what identifies them, so the bytes do not depend on the order of arrival;

@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -24,15 +25,25 @@ struct CellKey {
 };
 
 struct Cell {
-  int num_cases = 0;     // rows
-  int num_failures = 0;  // rows whose prediction is empty
-  int num_images = 0;    // distinct
-  // By metric: dice, iou, hd95_px, hd95_mm, assd_px, assd_mm, hc_error_pct
-  // (signed), hc_error_mm (signed), hc_abs_error_pct, hc_abs_error_mm. One
-  // observation an image and seed, its draws averaged; images without the
-  // metric (no reference, no spacing) are left out.
+  int num_cases = 0;       // rows
+  int num_failures = 0;    // rows whose prediction is empty
+  int num_unmeasured = 0;  // rows without an ellipse, the empty ones included
+  int num_images = 0;      // distinct
+  // By metric: dice, iou; hd, hd95, assd and nsd with _px and _mm;
+  // hc_error_pct, hc_error_mm, bpd_error_mm, ofd_error_mm (signed) and the same
+  // with _abs_error; hc_floor_pct (of the reference itself). One observation an
+  // image and seed, its draws averaged; images without the metric (no
+  // reference, no spacing) are left out.
   std::map<std::string, std::vector<Observation>> metrics;
 };
+
+// Who a row's image belongs to (patient, else exam, else image) and which
+// repetition it comes from.
+std::string cluster_of(const Case& row);
+std::string seed_of(const Case& row);
+
+// What names a cell in json: {cohort, prompt, train_cohort, arm, n_real}.
+nlohmann::json to_json(const CellKey& key);
 
 // An observation's cluster is the patient where known, else the exam, else the
 // image; its seed is the pair of subset and training seed. The result is the

@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <set>
 
+#include "experiments/report/agreement_section.h"
 #include "experiments/report/chart.h"
+#include "experiments/report/dose_section.h"
+#include "experiments/report/jitter_section.h"
+#include "experiments/report/named_section.h"
 #include "experiments/report/panel.h"
 #include "experiments/report/quality_section.h"
 #include "experiments/report/sentences.h"
@@ -114,7 +118,8 @@ std::string render_cell(const json* cell) {
   }
   std::string inner = "<b>" + show_mean(*cell, "dice", 100, 1) + "</b> " +
                       show_interval((*cell)["metrics"]["dice"], 100, 1);
-  inner += "<span class=\"small\">HD95 " + show_hd95(*cell) + ", HC error " +
+  inner += "<span class=\"small\">HD95 " + show_hd95(*cell) + ", NSD " +
+           show_nsd(*cell) + ", HC error " +
            show_mean(*cell, "hc_abs_error_pct", 1, 1) + " %</span>";
   const int failures = (*cell)["failures"];
   if (failures > 0) {
@@ -149,7 +154,8 @@ std::string render_tables(const std::vector<Panel>& panels) {
       "p",
       "Dice x 100, mean over images with its 95 % interval, clustered by "
       "exam. HD95 is the 95th percentile of the distances between the "
-      "outlines, HC error the mean absolute error of the head "
+      "outlines, NSD the share of the outlines within the tolerance of each "
+      "other, x 100, HC error the mean absolute error of the head "
       "circumference. The shaded rows never see the image.");
   for (const Panel& panel : panels) text += render_panel(panel);
   return panels.empty() ? element("p", "No case has been scored yet.") : text;
@@ -168,6 +174,7 @@ std::string render_comparison(const json& row, double limit) {
           element("td", with_sign(difference["mean"].get<double>() * 100, 1) +
                             " " + show_interval(difference, 100, 1)) +
           element("td", interval_bar(difference, limit)) +
+          element("td", escape_html(show_p(row["p"]))) +
           element("td", escape_field(row, "verdict")));
 }
 
@@ -181,11 +188,13 @@ std::string render_comparisons(const json& summary) {
   const std::string head =
       "<th>arms</th><th>cohort</th><th>prompt</th><th>real images</th>"
       "<th>difference, Dice points</th><th>&minus;" +
-      fixed(limit, 0) + " to +" + fixed(limit, 0) + "</th><th>shown</th>";
+      fixed(limit, 0) + " to +" + fixed(limit, 0) +
+      "</th><th>p, not corrected</th><th>shown</th>";
   return element("h2", "Exploratory comparisons") +
          element("p",
-                 "Paired by image and seed. None of these was named "
-                 "beforehand and none is corrected for their number.") +
+                 "Paired by image and seed; p values by the permutation test "
+                 "over exams. None of these was named beforehand and none is "
+                 "corrected for their number.") +
          scrolling_table("Exploratory comparisons", head, rows);
 }
 
@@ -246,7 +255,9 @@ std::string render_report(const ReportInput& input) {
     body += element("div", "notice", escape_html(notice));
   }
   body += render_endpoint(input.summary) + render_findings(input.summary) +
-          render_charts(panels) + render_tables(panels) +
+          render_named(input.summary) + render_charts(panels) +
+          render_tables(panels) + render_agreement(input.summary) +
+          render_jitter(input.summary) + render_dose(input.summary) +
           render_comparisons(input.summary) + render_quality(input.quality) +
           render_pictures(input.pictures) + render_provenance(input.provenance);
   return "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"

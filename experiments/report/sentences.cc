@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "experiments/report/named_section.h"
 #include "experiments/report/panel.h"
 #include "experiments/report/text.h"
 
@@ -49,7 +50,9 @@ std::string endpoint_sentence(const json& endpoint) {
          treatment + " minus " + control + " is " + with_sign(points, 1) +
          " Dice points on " + endpoint["cohort"].get<std::string>() +
          (interval.empty() ? "" : ", 95 % interval " + interval) + " (" +
-         counts_of(endpoint) + "). " +
+         counts_of(endpoint) + "), permutation test over exams p " +
+         show_p(endpoint["p"]) + ", after Holm over the named comparisons " +
+         show_p(endpoint["p_holm"]) + ". " +
          conclusion(endpoint["verdict"], treatment, control);
 }
 
@@ -194,6 +197,9 @@ std::string seed_sentence(const json& summary) {
 
 std::vector<std::string> verdict_sentences(const json& summary) {
   std::vector<std::string> sentences{endpoint_sentence(summary["endpoint"])};
+  for (const std::string& sentence : secondary_sentences(summary)) {
+    sentences.push_back(sentence);
+  }
   const std::vector<Panel> panels = make_panels(summary);
   for (const std::string& sentence : blind_sentences(panels)) {
     sentences.push_back(sentence);

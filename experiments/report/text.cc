@@ -42,6 +42,11 @@ std::string show_hd95(const nlohmann::json& cell) {
   return "-";
 }
 
+std::string show_nsd(const nlohmann::json& cell) {
+  const bool has_mm = cell["metrics"].contains("nsd_mm");
+  return show_mean(cell, has_mm ? "nsd_mm" : "nsd_px", 100, 1);
+}
+
 std::string plural(std::int64_t count, const std::string& noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }

@@ -22,6 +22,9 @@ std::string show_interval(const nlohmann::json& estimate, double scale,
                           int decimals);
 // "1.2 mm" or, where the spacing is unknown, "7.3 px".
 std::string show_hd95(const nlohmann::json& cell);
+// Normalised surface Dice x 100, at the tolerance in mm where the spacing is
+// known, else at that in px.
+std::string show_nsd(const nlohmann::json& cell);
 
 std::string plural(std::int64_t count, const std::string& noun);
 

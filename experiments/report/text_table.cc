@@ -11,10 +11,10 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kNumColumns = 9;
+constexpr int kNumColumns = 10;
 using Row = std::array<std::string, kNumColumns>;
 
-constexpr std::array<int, kNumColumns> kWidths{20, 6, 7, 6, 6, 22, 10, 9, 8};
+constexpr std::array<int, kNumColumns> kWidths{20, 6, 7, 6, 6, 22, 10, 5, 9, 8};
 
 // Cut to `width`, so that a long name cannot break the table.
 std::string cell_text(const std::string& text, int width, bool left) {
@@ -48,6 +48,7 @@ Row row_of(const std::string& arm, std::int64_t n_real, const json& cell) {
           std::to_string(cell["n_seeds"].get<int>()),
           dice_text(cell),
           show_hd95(cell),
+          show_nsd(cell),
           show_mean(cell, "hc_abs_error_pct", 1, 1),
           std::to_string(cell["failures"].get<int>())};
 }
@@ -57,7 +58,7 @@ std::string panel_text(const Panel& panel) {
   if (!panel.train_cohort.empty()) text += ", trained on " + panel.train_cohort;
   text = text.substr(0, 110) + "\n";
   text += line({"arm", "N real", "images", "exams", "seeds",
-                "Dice x 100 [95 %]", "HD95", "HC err %", "missed"});
+                "Dice x 100 [95 %]", "HD95", "NSD", "HC err %", "missed"});
   for (const std::string& arm : panel.arms) {
     for (const std::int64_t n_real : panel.n_reals) {
       const json* cell = panel.find(arm, n_real);

@@ -5,7 +5,6 @@
 #include <tuple>
 
 #include "core/check.h"
-#include "experiments/statistics/intervals.h"
 
 namespace sono {
 namespace {
@@ -45,21 +44,10 @@ std::vector<double> group_means(std::span<const Observation> observations,
   return means;
 }
 
-ClusterTable tabulate(std::span<const Observation> observations) {
-  const auto clusters = number_keys(observations, &Observation::cluster);
-  const auto seeds = number_keys(observations, &Observation::seed);
-  ClusterTable table;
-  table.num_clusters = static_cast<int>(clusters.size());
-  table.num_seeds = static_cast<int>(seeds.size());
-  table.sum.resize(clusters.size() * seeds.size());
-  table.count.resize(table.sum.size());
-  for (const Observation& o : observations) {
-    const int cell =
-        clusters.at(o.cluster) * table.num_seeds + seeds.at(o.seed);
-    table.sum[cell] += o.value;
-    ++table.count[cell];
-  }
-  return table;
+double table_mean(const ClusterTable& table) {
+  const std::vector<int> clusters(table.num_clusters, 1);
+  const std::vector<int> seeds(table.num_seeds, 1);
+  return resampled_mean(table, clusters, seeds);
 }
 
 std::optional<Interval> make_interval(std::span<const Observation> observations,
@@ -72,14 +60,42 @@ std::optional<Interval> make_interval(std::span<const Observation> observations,
     return Interval{low, high, "t"};
   }
   const ClusterTable table = tabulate(observations);
-  const auto [low, high] = percentile_interval(
-      bootstrap_means(table, options.num_resamples, options.seed),
-      options.confidence);
+  const std::vector<double> means =
+      bootstrap_means(table, options.num_resamples, options.seed);
+  if (table.num_seeds == 1) {
+    const auto bounds =
+        bca_interval(means, table_mean(table), leave_one_out_means(table),
+                     options.confidence);
+    if (bounds) return Interval{bounds->first, bounds->second, "BCa bootstrap"};
+  }
+  const auto [low, high] = percentile_interval(means, options.confidence);
   return Interval{low, high,
                   table.num_seeds > 1 ? "crossed bootstrap" : "bootstrap"};
 }
 
 }  // namespace
+
+ClusterTable tabulate(std::span<const Observation> observations) {
+  const auto clusters = number_keys(observations, &Observation::cluster);
+  const auto seeds = number_keys(observations, &Observation::seed);
+  ClusterTable table;
+  table.num_clusters = static_cast<int>(clusters.size());
+  table.num_seeds = static_cast<int>(seeds.size());
+  table.sum.resize(clusters.size() * seeds.size());
+  table.count.resize(table.sum.size());
+  for (const Observation& o : sorted(observations)) {
+    const int cell =
+        clusters.at(o.cluster) * table.num_seeds + seeds.at(o.seed);
+    table.sum[cell] += o.value;
+    ++table.count[cell];
+  }
+  return table;
+}
+
+std::vector<double> means_by_cluster(
+    std::span<const Observation> observations) {
+  return group_means(sorted(observations), &Observation::cluster);
+}
 
 Estimate estimate_mean(std::span<const Observation> observations,
                        const IntervalOptions& options) {

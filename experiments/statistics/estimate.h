@@ -4,9 +4,11 @@
 // seed.
 //
 // The estimate is the mean over images, the number that everyone reports.
-// - From `min_clusters` exams on: cluster bootstrap, percentile interval of
-//   that mean; with several seeds exams and seeds are drawn crossed (Owen,
-//   "The pigeonhole bootstrap", Annals of Applied Statistics 2007).
+// - From `min_clusters` exams on: cluster bootstrap of that mean. With several
+//   seeds exams and seeds are drawn crossed (Owen, "The pigeonhole bootstrap",
+//   Annals of Applied Statistics 2007) and the interval is the percentile one;
+//   with one seed it is the BCa one, whose correction is known for a single
+//   level of sampling only.
 // - Under it: Student's t on the exams' means, centred at `cluster_mean`, the
 //   mean over exams, which is the mean over images where every exam has as
 //   many of them. It holds the spread between exams, not between seeds;
@@ -18,6 +20,8 @@
 #include <span>
 #include <string>
 #include <vector>
+
+#include "experiments/statistics/intervals.h"
 
 namespace sono {
 
@@ -31,7 +35,8 @@ struct Observation {
 struct Interval {
   double low = 0;
   double high = 0;
-  // "t", "bootstrap" (over exams) or "crossed bootstrap" (exams and seeds).
+  // "t", "BCa bootstrap" (over exams), "crossed bootstrap" (exams and seeds),
+  // or "bootstrap" (percentile, over exams that do not vary).
   std::string method;
 };
 
@@ -52,6 +57,13 @@ struct Estimate {
   double seed_sd = 0;       // of the seeds' means, n - 1; 0 for one seed
   std::optional<Interval> interval;
 };
+
+// Sums and counts by cluster and seed, both in the order of their names.
+ClusterTable tabulate(std::span<const Observation> observations);
+
+// The mean of each cluster's observations, in the order of the clusters' names:
+// what tests of independent observations are given.
+std::vector<double> means_by_cluster(std::span<const Observation> observations);
 
 // The same for any order of the observations, bit for bit. Throws Error when
 // there are none.

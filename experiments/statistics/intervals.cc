@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "core/random.h"
+#include "experiments/statistics/normal.h"
 #include "experiments/statistics/percentile.h"
 #include "experiments/statistics/student.h"
 
@@ -18,6 +19,20 @@ void draw_counts(Random& random, std::vector<int>& counts) {
   for (std::size_t i = 0; i < counts.size(); ++i) {
     ++counts[random.below(counts.size())];
   }
+}
+
+// Efron's acceleration from jackknife values; nothing when they do not vary.
+std::optional<double> acceleration_of(std::span<const double> left_out) {
+  if (left_out.size() < 2) return std::nullopt;
+  const double mean = mean_of(left_out);
+  double squares = 0, cubes = 0;
+  for (double value : left_out) {
+    const double influence = mean - value;
+    squares += influence * influence;
+    cubes += influence * influence * influence;
+  }
+  if (!(squares > 0)) return std::nullopt;  // zero, or NaN
+  return cubes / (6 * std::pow(squares, 1.5));
 }
 
 }  // namespace
@@ -51,6 +66,29 @@ Bounds percentile_interval(std::vector<double> values, double confidence) {
   return {low, percentile(values, (1 + confidence) / 2)};
 }
 
+std::optional<Bounds> bca_interval(std::vector<double> resampled,
+                                   double observed,
+                                   std::span<const double> left_out,
+                                   double confidence) {
+  const auto acceleration = acceleration_of(left_out);
+  if (!acceleration) return std::nullopt;
+  // Resamples equal to the observed value count half on either side.
+  double below = 0;
+  for (double value : resampled) {
+    below += (value < observed) + 0.5 * (value == observed);
+  }
+  const double share = below / static_cast<double>(resampled.size());
+  if (share <= 0 || share >= 1) return std::nullopt;
+  const double bias = normal_quantile(share);
+  const auto level = [&](double z) {
+    const double shifted = bias + z;
+    return normal_cdf(bias + shifted / (1 - *acceleration * shifted));
+  };
+  const double z = normal_quantile((1 - confidence) / 2);
+  const double low = percentile(resampled, level(z));
+  return Bounds{low, percentile(resampled, level(-z))};
+}
+
 double resampled_mean(const ClusterTable& table,
                       std::span<const int> cluster_draws,
                       std::span<const int> seed_draws) {
@@ -67,6 +105,18 @@ double resampled_mean(const ClusterTable& table,
     count += cluster_draws[c] * row_count;
   }
   return sum / count;
+}
+
+std::vector<double> leave_one_out_means(const ClusterTable& table) {
+  const std::vector<int> seed_draws(table.num_seeds, 1);
+  std::vector<int> cluster_draws(table.num_clusters, 1);
+  std::vector<double> means;
+  for (int& draws : cluster_draws) {
+    draws = 0;
+    means.push_back(resampled_mean(table, cluster_draws, seed_draws));
+    draws = 1;
+  }
+  return means;
 }
 
 std::vector<double> bootstrap_means(const ClusterTable& table,

@@ -2,6 +2,7 @@
 // Confidence intervals from numbers; estimate.h decides which one is used.
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -21,6 +22,16 @@ Bounds student_interval(std::span<const double> values, double confidence);
 // percentile, scipy.stats.bootstrap's method "percentile").
 Bounds percentile_interval(std::vector<double> values, double confidence);
 
+// The bias-corrected and accelerated interval (Efron 1987) of a statistic whose
+// value is `observed`, from its values over bootstrap resamples and with each
+// sampling unit left out in turn; as scipy.stats.bootstrap has it. Nothing
+// where it does not exist: fewer than two units, values that do not vary, or a
+// statistic outside all its resamples.
+std::optional<Bounds> bca_interval(std::vector<double> resampled,
+                                   double observed,
+                                   std::span<const double> left_out,
+                                   double confidence);
+
 // Sums and counts of the observations, one row a cluster, one column a seed.
 struct ClusterTable {
   int num_clusters = 0;
@@ -34,6 +45,10 @@ struct ClusterTable {
 double resampled_mean(const ClusterTable& table,
                       std::span<const int> cluster_draws,
                       std::span<const int> seed_draws);
+
+// Means over observations with each cluster left out in turn; NaN when that
+// leaves no observation.
+std::vector<double> leave_one_out_means(const ClusterTable& table);
 
 // Means of `num_resamples` crossed bootstrap resamples of clusters and seeds;
 // resamples that leave no observation are drawn again.

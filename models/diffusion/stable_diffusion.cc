@@ -3,6 +3,7 @@
 #include "core/check.h"
 #include "core/random.h"
 #include "models/diffusion/guidance.h"
+#include "models/nn/frozen.h"
 #include "models/unet/config_file.h"
 
 namespace sono {
@@ -155,6 +156,7 @@ StableDiffusion::StableDiffusion(const Pretrained& pretrained,
   pretrained.load(ModelPart::kTextEncoder, text_encoder_, dtype);
   pretrained.load(ModelPart::kVae, vae_, dtype);
   pretrained.load(ModelPart::kUNet, unet_, dtype);
+  prepare_frozen(unet_, /*max_bytes=*/0);  // of what costs no memory
 }
 
 at::Tensor StableDiffusion::encode(const std::vector<std::string>& prompts,

@@ -19,10 +19,11 @@ bool can_transform(const Conv2d& conv) {
          w.scalar_type() == at::kFloat && w.device().is_cpu();
 }
 
-std::vector<Conv2d*> convolutions(Module& module) {
-  std::vector<Conv2d*> all;
+template <class Layer>
+std::vector<Layer*> layers_of(Module& module) {
+  std::vector<Layer*> all;
   for (const auto& [path, part] : module.named_modules()) {
-    if (auto* conv = dynamic_cast<Conv2d*>(part)) all.push_back(conv);
+    if (auto* layer = dynamic_cast<Layer*>(part)) all.push_back(layer);
   }
   return all;
 }
@@ -30,7 +31,8 @@ std::vector<Conv2d*> convolutions(Module& module) {
 }  // namespace
 
 std::int64_t prepare_frozen(Module& module, std::int64_t max_bytes) {
-  std::vector<Conv2d*> all = convolutions(module);
+  for (Linear* linear : layers_of<Linear>(module)) linear->frozen_form = true;
+  std::vector<Conv2d*> all = layers_of<Conv2d>(module);
   std::erase_if(all, [](const Conv2d* conv) { return !can_transform(*conv); });
   std::stable_sort(all.begin(), all.end(),
                    [](const Conv2d* a, const Conv2d* b) {
@@ -48,7 +50,8 @@ std::int64_t prepare_frozen(Module& module, std::int64_t max_bytes) {
 }
 
 void forget_frozen(Module& module) {
-  for (Conv2d* conv : convolutions(module)) conv->winograd.reset();
+  for (Linear* linear : layers_of<Linear>(module)) linear->frozen_form = false;
+  for (Conv2d* conv : layers_of<Conv2d>(module)) conv->winograd.reset();
 }
 
 }  // namespace sono

@@ -10,7 +10,8 @@
 
 namespace sono {
 
-// Gives 3x3 convolutions of `module` their transformed weights
+// Lets linear layers of `module` multiply as models/nn/frozen_product.h does,
+// which takes no memory, and gives 3x3 convolutions their transformed weights
 // (models/nn/winograd.h), those with the fewest weights first, as long as all
 // of them take at most `max_bytes`. For fp32 on the CPU; others stay as they
 // are. Returns the bytes taken: 16/9 of the weights that were transformed.

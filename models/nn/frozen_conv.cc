@@ -9,6 +9,8 @@
 #include <memory>
 #include <vector>
 
+#include "models/nn/frozen_product.h"
+
 namespace sono {
 namespace {
 
@@ -40,28 +42,37 @@ bool as_product(const Geometry& g, const at::Tensor& weight) {
          weight.numel() >= kLeastWeights && g.pixels() <= kMostPixels;
 }
 
+// One image's product, so that no image's bits depend on its batch: [rows, N]
+// of `weight` [rows, K] and `columns` [K, N].
+at::Tensor times_columns(const at::Tensor& weight, const at::Tensor& columns) {
+  if (!product_pays(weight, columns.size(1))) return at::mm(weight, columns);
+  return frozen_product(columns.t(), weight).t();
+}
+
 at::Tensor product_forward(const Geometry& g, const at::Tensor& x,
                            const at::Tensor& weight, const at::Tensor& bias) {
   const std::int64_t k = g.kernel, p = g.padding, s = g.stride;
   const at::Tensor columns =
       g.is_pointwise() ? x.flatten(2)
                        : at::im2col(x, {k, k}, {1, 1}, {p, p}, {s, s});
-  // Image by image, so that no image's bits depend on its batch.
-  const at::Tensor rows = weight.flatten(1).expand({x.size(0), -1, -1});
-  const at::Tensor y = bias.defined()
-                           ? at::baddbmm(bias.unsqueeze(1), rows, columns)
-                           : at::bmm(rows, columns);
-  // No view to autograd: callers add to the result in place.
-  return at::_unsafe_view(
-      y, {x.size(0), weight.size(0), g.output_side(2), g.output_side(3)});
+  at::Tensor y =
+      at::empty({x.size(0), weight.size(0), g.output_side(2), g.output_side(3)},
+                x.options());
+  for (std::int64_t i = 0; i < x.size(0); ++i) {
+    y[i].copy_(times_columns(weight.flatten(1), columns[i]).view_as(y[i]));
+  }
+  return bias.defined() ? y.add_(bias.view({1, -1, 1, 1})) : y;
 }
 
 at::Tensor product_backward(const Geometry& g, const at::Tensor& gradient,
                             const at::Tensor& weight) {
   const std::int64_t k = g.kernel, p = g.padding, s = g.stride;
-  const at::Tensor rows =
-      weight.flatten(1).t().expand({gradient.size(0), -1, -1});
-  const at::Tensor columns = at::bmm(rows, gradient.flatten(2));
+  std::vector<at::Tensor> images;
+  for (std::int64_t i = 0; i < gradient.size(0); ++i) {
+    images.push_back(
+        times_columns(weight.flatten(1).t(), gradient[i].flatten(1)));
+  }
+  const at::Tensor columns = at::stack(images);
   if (g.is_pointwise()) return columns.view(g.input);
   return at::col2im(columns, {g.input[2], g.input[3]}, {k, k}, {1, 1}, {p, p},
                     {s, s});

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "models/nn/frozen_conv.h"
+#include "models/nn/frozen_product.h"
 
 namespace sono {
 namespace {
@@ -31,8 +32,24 @@ Linear::Linear(std::int64_t in_features, std::int64_t out_features,
 }
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
-  if (low_rank != nullptr) return low_rank->linear(x, weight, bias);
-  return at::linear(x, weight, bias);
+  if (low_rank == nullptr && !frozen_form) return at::linear(x, weight, bias);
+  // Rows first: adding in place into a view would make autograd copy the whole
+  // gradient.
+  const at::Tensor rows = x.reshape({-1, x.size(-1)});
+  at::Tensor y = multiply(rows);
+  if (low_rank != nullptr) y = low_rank->add_linear(y, x);
+  std::vector<std::int64_t> shape = x.sizes().vec();
+  shape.back() = y.size(1);
+  return y.view(shape);
+}
+
+at::Tensor Linear::multiply(const at::Tensor& rows) const {
+  const bool trained =
+      weight.requires_grad() || (bias.defined() && bias.requires_grad());
+  if (frozen_form && !trained && product_pays(weight, rows.size(0))) {
+    return frozen_linear(rows, weight, bias);
+  }
+  return at::linear(rows, weight, bias);
 }
 
 std::vector<at::Tensor> Linear::borrowed() const {

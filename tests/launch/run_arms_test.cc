@@ -114,6 +114,46 @@ TEST_F(RunArms, EachCohortTrainsItsOwnRuns) {
   }
 }
 
+TEST_F(RunArms, CurvesStandBesideTheTables) {
+  expect_result(run("out",
+                    "--set experiment.arms=none,phantom --set "
+                    "experiment.prompts=gt-box,frame --set "
+                    "experiment.jitter_curve=0,30 --set "
+                    "experiment.synthetic_counts=1,2"),
+                0, {"report: "});
+  for (const Case& row : cases("out")) {
+    EXPECT_EQ(row.jitter_px, row.prompt == "gt-box" ? 19 : 0);
+    EXPECT_TRUE(row.arm != "phantom" || row.n_synthetic == 4);
+  }
+  std::set<double> jitters;
+  for (const Case& row : read_cases(in("out/jitter.csv"))) {
+    EXPECT_EQ(row.prompt, "gt-box");
+    jitters.insert(*row.jitter_px);
+  }
+  EXPECT_EQ(jitters, (std::set<double>{0, 30}));
+  std::set<std::int64_t> counts;
+  for (const Case& row : read_cases(in("out/dose.csv"))) {
+    EXPECT_EQ(row.arm, "phantom");
+    counts.insert(*row.n_synthetic);
+  }
+  EXPECT_EQ(counts, (std::set<std::int64_t>{1, 2}));
+  const std::string page = read_file(in("out/report.html"));
+  EXPECT_NE(page.find("against the jitter of the box"), page.npos);
+  EXPECT_NE(page.find("<h2>Dice by real and synthetic images"), page.npos);
+}
+
+TEST_F(RunArms, ATestImageThatWasTrainedOnIsNamed) {
+  const std::string other = copy_cohort("other");
+  expect_result(run("out",
+                    "--set data.cohorts=heads,other --set data.train=heads "
+                    "--set data.test=other --set experiment.n_real=4 --set "
+                    "data.other=" +
+                        other),
+                0, {"nearly the same image", "other/"});
+  const std::string page = read_file(in("out/report.html"));
+  EXPECT_NE(page.find("are nearly the same image"), page.npos);
+}
+
 TEST_F(RunArms, TheirProtocolCountsEpochs) {
   expect_result(
       run("out",

@@ -36,8 +36,14 @@ TEST(Score, OfThePerfectPredictionIsPerfect) {
   score_case(head(50, 40), head(50, 40), row);
   EXPECT_EQ(row.status, "ok");
   EXPECT_EQ(row.dice, 1);
+  EXPECT_EQ(row.hd_mm, 0);
   EXPECT_EQ(row.hd95_mm, 0);
+  EXPECT_EQ(row.nsd_mm, 1);
   EXPECT_EQ(row.hc_error_pct, 0);
+  EXPECT_EQ(row.bpd_mm, row.bpd_reference_mm);
+  EXPECT_NEAR(*row.bpd_px, 80 - 1, 0.7);
+  EXPECT_NEAR(*row.ofd_px, 100 - 1, 0.7);
+  EXPECT_FALSE(row.hc_floor_pct);  // no csv, no floor
   EXPECT_NEAR(*row.hc_mm, *row.hc_px * 0.2, 1e-9);
   // Boundary pixels have their centres half a pixel inside the true outline.
   EXPECT_NEAR(*row.hc_px, 283.6 - CV_PI, 1);  // Ramanujan for 50 x 40
@@ -51,7 +57,13 @@ TEST(Score, OfAMissIsAFailureAndNotAGap) {
   EXPECT_EQ(row.dice, 0);
   EXPECT_EQ(row.iou, 0);
   EXPECT_DOUBLE_EQ(*row.hd95_px, 200);  // the diagonal of 120 x 160
+  EXPECT_DOUBLE_EQ(*row.hd_px, 200);
   EXPECT_DOUBLE_EQ(*row.assd_mm, 100);
+  EXPECT_EQ(row.nsd_px, 0);
+  EXPECT_EQ(row.nsd_mm, 0);
+  EXPECT_EQ(row.bpd_mm, 0);
+  EXPECT_EQ(row.ofd_mm, 0);
+  EXPECT_GT(*row.bpd_reference_mm, 0);
   EXPECT_EQ(row.hc_mm, 0);
   EXPECT_EQ(row.hc_error_pct, -100);
 }
@@ -88,9 +100,41 @@ TEST(Score, UsesTheSpacingOfEachAxis) {
   cv::Mat reference = blank(), prediction = blank();
   reference(cv::Rect(20, 20, 60, 60)).setTo(255);
   prediction(cv::Rect(30, 20, 60, 60)).setTo(255);
-  score_case(prediction, reference, row);
+  ScoreOptions options;
+  options.tolerance_px = 10;
+  score_case(prediction, reference, row, options);
   EXPECT_DOUBLE_EQ(*row.hd95_px, 10);
   EXPECT_DOUBLE_EQ(*row.hd95_mm, 5);
+  EXPECT_EQ(row.nsd_px, 1) << "10 px are within the tolerance asked for";
+  EXPECT_LT(*row.nsd_mm, 1);
+  EXPECT_GT(*row.nsd_mm, 0.4);
+}
+
+TEST(Score, MeasuresAxesAfterStretchingTheEllipse) {
+  Case row = with_spacing(0.5, 1);
+  score_case(head(50, 40), head(50, 40), row);
+  EXPECT_NEAR(*row.ofd_mm, 80 - 1, 0.7);  // along y now
+  EXPECT_NEAR(*row.bpd_mm, 50 - 0.5, 0.7);
+}
+
+TEST(Score, FollowsTheConventionAskedFor) {
+  Case monai = with_spacing(0.5, 0.5), deepmind = monai;
+  ScoreOptions options;
+  options.convention = SurfaceConvention::kDeepMind;
+  score_case(head(55, 44), head(50, 40), monai);
+  score_case(head(55, 44), head(50, 40), deepmind, options);
+  EXPECT_NE(monai.assd_mm, deepmind.assd_mm);
+  EXPECT_NEAR(*monai.assd_mm, *deepmind.assd_mm, 0.1);
+}
+
+TEST(Score, SetsTheErrorBesideTheReferencesOwnFloor) {
+  Case row = with_spacing(0.5, 0.5);
+  score_case(head(50, 40), head(50, 40), row);
+  const double of_mask = *row.hc_reference_mm;
+  row.hc_reference_mm = of_mask / 1.01;  // what a csv might say
+  score_case(head(55, 44), head(50, 40), row);
+  EXPECT_NEAR(*row.hc_floor_pct, 1, 1e-9);
+  EXPECT_GT(*row.hc_error_pct, 10);
 }
 
 TEST(Score, ForgetsAnEarlierScore) {

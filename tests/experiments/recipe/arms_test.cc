@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/error.h"
+
 namespace sono {
 namespace {
 
@@ -54,6 +56,23 @@ TEST(Arms, GeneratorImagesAreSharedByAllN) {
   recipe.experiment.generator_images = 60;
   EXPECT_EQ(generator_run(recipe, run).label(), "sdedit-n60-s0");
   EXPECT_EQ(generator_mode("sdedit"), "concat");
+}
+
+TEST(Arms, SyntheticCountsComeLastAndShareThePool) {
+  Recipe recipe = small_recipe();
+  recipe.experiment.n_real = {5};
+  recipe.experiment.arms = {"none", "us-aug", "phantom", "sdedit"};
+  recipe.experiment.synthetic_counts = {10, 50};
+  const auto runs = arm_runs(recipe);
+  EXPECT_EQ(labels(runs),
+            (std::vector<std::string>{"none-n5-s0", "us-aug-n5-s0",
+                                      "phantom-n5-s0", "sdedit-n5-s0",
+                                      "phantom-n5-k10-s0", "phantom-n5-k50-s0",
+                                      "sdedit-n5-k10-s0", "sdedit-n5-k50-s0"}));
+  EXPECT_EQ(generator_run(recipe, runs.back()).label(), "sdedit-n5-s0");
+  EXPECT_EQ(subset_runs(recipe).size(), 1u);
+  recipe.experiment.synthetic_counts = {101};  // of a pool of 100
+  EXPECT_THROW(recipe.validate(), ConfigError);
 }
 
 TEST(Arms, SubsetRunsNameEachSubsetOnce) {

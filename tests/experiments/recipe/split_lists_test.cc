@@ -4,6 +4,7 @@
 
 #include "core/atomic_file.h"
 #include "core/error.h"
+#include "experiments/leaks/leak_check.h"
 #include "experiments/study.h"
 #include "tests/core/expect_error.h"
 #include "tests/data/shards/temporary_folder.h"
@@ -38,6 +39,11 @@ class SplitLists : public ::testing::Test {
     write_file_atomic(path, text);
     return path.string();
   }
+  std::vector<StudyCohort> alone() {
+    std::vector<StudyCohort> cohorts;
+    cohorts.push_back(std::move(entry_));
+    return cohorts;
+  }
   TemporaryFolder folder_;
   Recipe recipe_;
   DataConfig& data_ = recipe_.data;
@@ -59,7 +65,31 @@ TEST_F(SplitLists, BothListsAreTakenAsTheyAre) {
 
 TEST_F(SplitLists, AnImageOnBothSidesIsRefused) {
   data_.test_lists["es"] = file("test", "image3\nimage5");
-  EXPECT_ERROR(split_cohort(recipe_, entry_), DataError, "share image image3");
+  split_cohort(recipe_, entry_);
+  EXPECT_ERROR(check_shared_heads(alone(), "warn"), DataError,
+               "share image image3");
+}
+
+TEST_F(SplitLists, APatientOnBothSidesIsRefusedByName) {
+  data_.test_lists["es"] = file("test", "image1\nimage5");
+  split_cohort(recipe_, entry_);
+  const auto cohorts = alone();
+  EXPECT_ERROR(check_shared_heads(cohorts, "refuse"), DataError,
+               "patient0 with es/image0 (training) and es/image1 (test)",
+               "data.shared_patients");
+  check_shared_heads(cohorts, "warn");
+}
+
+TEST_F(SplitLists, PatientsAreTheSameInEveryCohort) {
+  split_cohort(recipe_, entry_);
+  auto cohorts = alone();
+  cohorts.push_back(cohort_of_six());
+  cohorts[1].name = "af";
+  cohorts[1].test = {4};  // whom nobody trains on
+  check_shared_heads(cohorts, "refuse");
+  cohorts[1].test = {2};
+  EXPECT_ERROR(check_shared_heads(cohorts, "refuse"), DataError,
+               "es/image3 (training) and af/image2 (test)");
 }
 
 TEST_F(SplitLists, AnUnknownNameIsRefused) {

@@ -18,9 +18,9 @@ constexpr char kHeader[] =
     "prompt,"
     "prompt,draw,jitter_px,x0,y0,x1,y1,cohort,exam,patient,stratum,image,"
     "spacing_x,"
-    "spacing_y,dice,iou,hd95_px,assd_px,hd95_mm,assd_mm,hc_px,hc_mm,hc_"
-    "reference_mm,"
-    "hc_error_pct,status\n";
+    "spacing_y,dice,iou,hd_px,hd95_px,assd_px,nsd_px,hd_mm,hd95_mm,assd_mm,"
+    "nsd_mm,hc_px,hc_mm,hc_reference_mm,hc_error_pct,hc_floor_pct,bpd_px,"
+    "bpd_mm,bpd_reference_mm,ofd_px,ofd_mm,ofd_reference_mm,status\n";
 
 Case example(int image, int draw) {
   Case row;

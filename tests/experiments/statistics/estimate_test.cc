@@ -63,7 +63,8 @@ TEST(Estimate, OfFewExamsIsTheTIntervalOfTheirMeans) {
 
 TEST(Estimate, ChangesMethodAtThirtyExams) {
   EXPECT_EQ(estimate_mean(simulate(29, 1, 0)).interval->method, "t");
-  EXPECT_EQ(estimate_mean(simulate(30, 1, 0)).interval->method, "bootstrap");
+  EXPECT_EQ(estimate_mean(simulate(30, 1, 0)).interval->method,
+            "BCa bootstrap");
   EXPECT_EQ(estimate_mean(simulate(30, 3, 0)).interval->method,
             "crossed bootstrap");
 }

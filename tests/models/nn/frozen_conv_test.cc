@@ -14,11 +14,13 @@ struct Shape {
   std::int64_t batch, in, out, kernel, stride, padding, height, width;
 };
 
-// From both sides of the choice between product and kernel.
+// From both sides of the choice between product and kernel, and products of few
+// pixels and more.
 const Shape kShapes[] = {
     {1, 3, 5, 3, 1, 1, 7, 6},       {2, 4, 4, 1, 1, 0, 5, 5},
     {2, 6, 8, 3, 2, 1, 9, 8},       {1, 1280, 1280, 3, 1, 1, 4, 3},
-    {2, 1280, 1280, 3, 2, 1, 5, 4}, {2, 2560, 3584, 1, 1, 0, 3, 3}};
+    {2, 1280, 1280, 3, 2, 1, 5, 4}, {2, 2560, 3584, 1, 1, 0, 3, 3},
+    {1, 1280, 1280, 3, 1, 1, 5, 4}, {2, 2560, 3584, 1, 1, 0, 3, 6}};
 
 at::Tensor values(at::IntArrayRef shape, double step) {
   const auto count = c10::multiply_integers(shape);

@@ -1,5 +1,5 @@
-// Frozen convolutions in their faster form: the results and gradients of the
-// plain one, and never those of weights that are gone.
+// Frozen layers in their faster form: the results and gradients of the plain
+// one, and never those of weights that are gone.
 
 #include "models/nn/frozen.h"
 
@@ -126,6 +126,51 @@ TEST(Frozen, TakesTheSmallestFirstUpToItsLimit) {
   EXPECT_EQ(pair.wide.winograd, nullptr);
   forget_frozen(pair);
   EXPECT_EQ(prepare_frozen(pair, 10), 0);
+}
+
+class LinearPart : public Module {
+ public:
+  LinearPart() : linear(320, 257) {
+    add_module("linear", linear);
+    initialize(3);
+  }
+  Linear linear;
+};
+
+TEST(FrozenLinear, GivesTheSameResultAndInputGradient) {
+  LinearPart part;
+  part.requires_grad(false);
+  for (const std::int64_t rows : {1, 16, 77, 200}) {
+    const at::Tensor start = normal("x", {2, rows, 320});
+    const at::Tensor weights = normal("w", {2, rows, 257});
+    const auto run = [&] {
+      const at::Tensor x = start.clone().requires_grad_();
+      const at::Tensor y = part.linear(x);
+      (y * weights).sum().backward();
+      return std::pair{y.detach(), x.grad()};
+    };
+    const auto [y, gradient] = run();
+    prepare_frozen(part);
+    const auto [other, other_gradient] = run();
+    forget_frozen(part);
+    EXPECT_LT(difference(other, y), 2e-5) << rows;
+    EXPECT_LT(difference(other_gradient, gradient), 2e-5) << rows;
+    EXPECT_EQ(other.sizes(), y.sizes());
+  }
+}
+
+TEST(FrozenLinear, WeightsThatAreTrainedOrChangedAreThoseInUse) {
+  LinearPart part;
+  prepare_frozen(part);
+  part.requires_grad(true);
+  part.linear(normal("x", {32, 320})).sum().backward();
+  EXPECT_GT(part.linear.weight.grad().abs().max().item<double>(), 0);
+  part.requires_grad(false);
+  const at::NoGradGuard no_grad;
+  const at::Tensor x = normal("x", {32, 320}), before = part.linear(x);
+  part.linear.weight.mul_(2);
+  part.linear.bias.mul_(2);
+  EXPECT_LT(difference(part.linear(x), 2 * before), 2e-5);
 }
 
 }  // namespace
