@@ -15,7 +15,7 @@ namespace sono {
 // 0.77; copies with another gain and JPEG's losses stay above 0.998, copies
 // moved by ten pixels mostly above 0.93.
 inline constexpr double kPixelLimit = 0.9;
-// See docs/evaluation.md for what was measured.
+// Chosen like the other; not measured on real images yet.
 inline constexpr double kEmbeddingLimit = 0.9;
 
 // fp32 [48 * 32]: grey values of a CV_8UC1 image at that size, centred, of
