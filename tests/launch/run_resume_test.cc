@@ -18,7 +18,7 @@ TEST_F(RunResume, ASignalStopsWithSeventyFiveAndTheNextRunFinishes) {
   expect_result(signal_program(run("out"), "stage tune-", SIGUSR1), 75,
                 {"stopped"});
   EXPECT_FALSE(fs::exists(in("out/cases.csv")));
-  expect_result(run("out"), 0, {", 1 found finished", "report: "});
+  expect_result(run("out"), 0, {", 2 found finished", "report: "});
   EXPECT_TRUE(fs::exists(in("out/cases.csv")));
   EXPECT_TRUE(fs::exists(in("out/report.html")));
 }
