@@ -55,15 +55,20 @@ void add(Views& views, std::optional<RankView> view) {
   if (!is_new && place->second.operations.empty()) place->second = *view;
 }
 
+// Copies before what is there now: they were made when the job stalled, while a
+// rank that was stopped is woken when the job is ended, and writes on.
 std::map<std::string, Views> read_jobs(const fs::path& folder) {
+  std::vector<fs::path> statuses;
   std::map<std::string, Views> jobs;
+  const auto take = [&](const std::optional<RankView>& view) {
+    if (view) add(jobs[view->job], view);
+  };
   for (const auto& entry : fs::directory_iterator(folder)) {
     const auto ending = entry.path().extension();
-    std::optional<RankView> view;
-    if (ending == ".ring") view = read_recording(entry.path());
-    if (ending == ".json") view = read_published(entry.path());
-    if (view) add(jobs[view->job], view);
+    if (ending == ".ring") take(read_recording(entry.path()));
+    if (ending == ".json") statuses.push_back(entry.path());
   }
+  for (const auto& path : statuses) take(read_published(path));
   return jobs;
 }
 
