@@ -46,12 +46,9 @@ void add_cohort(const ExportRequest& request, const std::string& dir,
 // The accepted pairs of a data set; they are never held out.
 void add_shards(const std::string& dir, std::vector<NnunetCase>& cases) {
   const auto reader = std::make_shared<ShardReader>(dir);
-  for (std::int64_t i = 0; i < reader->size(); ++i) {
-    const nlohmann::json provenance = reader->read(i).provenance;
-    if (provenance.contains("gate") &&
-        !provenance["gate"].value("accepted", true)) {
-      continue;
-    }
+  const AcceptedSamples accepted(dir);
+  for (std::int64_t k = 0; k < accepted.size(); ++k) {
+    const std::int64_t i = accepted.sample(*reader, k);
     cases.push_back({[reader, i] {
                        const ShardSample pair = reader->read(i);
                        Sample sample;

@@ -3,6 +3,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <opencv2/imgproc.hpp>
 
@@ -68,14 +69,13 @@ std::vector<cv::Mat> load_synthetic(const std::string& dir, int limit) {
     return load_cohort("synthetic", dir, limit).images;
   }
   const ShardReader reader(dir);
+  const AcceptedSamples accepted(dir);
+  const std::int64_t count =
+      limit > 0 ? std::min<std::int64_t>(limit, accepted.size())
+                : accepted.size();
   std::vector<cv::Mat> images;
-  for (std::int64_t i = 0; i < reader.size(); ++i) {
-    if (limit > 0 && images.size() == static_cast<std::size_t>(limit)) break;
-    const ShardSample sample = reader.read(i);
-    const auto gate = sample.provenance.find("gate");
-    if (gate == sample.provenance.end() || gate->value("accepted", true)) {
-      images.push_back(sample.image);
-    }
+  for (std::int64_t i = 0; i < count; ++i) {
+    images.push_back(reader.read(accepted.sample(reader, i)).image);
   }
   if (images.empty()) {
     throw DataError(dir + ": the quality gate accepted no pair of this set");
