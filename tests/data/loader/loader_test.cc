@@ -132,7 +132,7 @@ TEST_F(Loader, ADamagedShardIsNamedAtItsPlaceAndPassed) {
   const Keys whole = all(config());
   const TemporaryFolder folder;
   std::filesystem::copy(dataset(), folder.path(),
-                        std::filesystem::copy_options::overwrite_existing);
+                        std::filesystem::copy_options::recursive);
   const ShardReader reader(folder.path());
   flip_bit(tar_path(folder.path(), 6), reader.entry(25).image.offset + 9);
   std::filesystem::remove(tar_path(folder.path(), 2));
