@@ -225,6 +225,7 @@ void Recipe::validate() const {
         "and of the training cohort)");
   }
   generate.validate();
+  lease.validate();
   dist.validate();
   pretrain.validate("pretrain");
   adapt.validate("adapt");

@@ -8,6 +8,7 @@
 
 #include "core/option.h"
 #include "data/cohort.h"
+#include "data/lease.h"
 #include "data/quality_gate.h"
 #include "dist/recorder/phase.h"
 #include "experiments/stable_diffusion_config.h"
@@ -153,6 +154,7 @@ struct Recipe {
   TuneConfig tune;
   GateConfig gate;
   GenerateConfig generate;
+  LeaseConfig lease;  // of work that ranks and workers share out
   PlaceConfig place;
 
   // Throws ConfigError naming the option that is out of range.

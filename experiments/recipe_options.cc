@@ -167,6 +167,7 @@ void describe(OptionTable& table, Recipe& recipe) {
   describe_tuning(table, recipe.tune);
   describe(table, recipe.gate);
   describe_generation(table, recipe.generate);
+  describe(table, recipe.lease);
   describe_place(table, recipe.place);
   // The lists' content is part of the result by the images that it names.
   table.add_family("train_list", &recipe.data.train_lists, kPlace,
