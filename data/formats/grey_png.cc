@@ -1,6 +1,7 @@
 #include "data/formats/grey_png.h"
 
 #include <libdeflate.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <array>
@@ -49,6 +50,34 @@ libdeflate_decompressor* decompressor() {
   if (kept == nullptr) throw ResourceError("no memory to read a PNG");
   return kept.get();
 }
+
+// zlib's run-length strategy, for which libdeflate has no counterpart.
+class RunLengthDeflate {
+ public:
+  RunLengthDeflate() {
+    constexpr int kLevel = 1, kWindowBits = 15, kMemory = 8;
+    if (deflateInit2(&stream_, kLevel, Z_DEFLATED, kWindowBits, kMemory,
+                     Z_RLE) != Z_OK) {
+      throw ResourceError("no memory to write a PNG");
+    }
+  }
+  ~RunLengthDeflate() { deflateEnd(&stream_); }
+  RunLengthDeflate(const RunLengthDeflate&) = delete;
+  RunLengthDeflate& operator=(const RunLengthDeflate&) = delete;
+
+  // The size of what was written; 0 when it is more than `most` bytes.
+  std::size_t compress(const Bytes& rows, std::uint8_t* out, std::size_t most) {
+    deflateReset(&stream_);
+    stream_.next_in = const_cast<Bytef*>(rows.data());
+    stream_.avail_in = static_cast<uInt>(rows.size());
+    stream_.next_out = out;
+    stream_.avail_out = static_cast<uInt>(most);
+    return deflate(&stream_, Z_FINISH) == Z_STREAM_END ? stream_.total_out : 0;
+  }
+
+ private:
+  z_stream stream_{};
+};
 
 std::uint32_t big_endian(const char* bytes) {
   std::uint32_t value = 0;
@@ -118,6 +147,43 @@ Bytes filtered(const cv::Mat& image) {
     }
   }
   return out;
+}
+
+// Every row with filter none before it.
+Bytes unfiltered(const cv::Mat& image) {
+  const auto width = static_cast<std::size_t>(image.cols);
+  Bytes out((width + 1) * static_cast<std::size_t>(image.rows));
+  for (int y = 0; y < image.rows; ++y) {
+    std::uint8_t* place = &out[(width + 1) * static_cast<std::size_t>(y)];
+    place[0] = kNone;
+    std::memcpy(place + 1, image.ptr(y), width);
+  }
+  return out;
+}
+
+// Whether nearly all pixels are like the one to their left, as in a mask.
+bool is_flat(const cv::Mat& image) {
+  std::int64_t edges = 0;
+  for (int y = 0; y < image.rows; ++y) {
+    const std::uint8_t* row = image.ptr(y);
+    int in_row = 0;
+    for (int x = 1; x < image.cols; ++x) in_row += row[x] != row[x - 1];
+    edges += in_row;
+  }
+  return 16 * edges < static_cast<std::int64_t>(image.total());
+}
+
+// The pixels' zlib stream at `out`; returns its size.
+std::size_t compress(const cv::Mat& image, std::uint8_t* out,
+                     std::size_t most) {
+  if (is_flat(image)) {
+    thread_local RunLengthDeflate run_lengths;
+    const std::size_t size = run_lengths.compress(unfiltered(image), out, most);
+    if (size > 0) return size;
+  }
+  const Bytes rows = filtered(image);
+  return libdeflate_zlib_compress(compressor(), rows.data(), rows.size(), out,
+                                  most);
 }
 
 // ---- reading ---------------------------------------------------------------
@@ -232,9 +298,9 @@ std::vector<std::uint8_t> encode_grey_png(const cv::Mat& image) {
   SONO_CHECK(!image.empty() && image.type() == CV_8UC1 &&
                  image.cols <= kMaxImageSidePx && image.rows <= kMaxImageSidePx,
              image.cols << "x" << image.rows << ", type " << image.type());
-  const Bytes rows = filtered(image);
-  const std::size_t bound =
-      libdeflate_zlib_compress_bound(compressor(), rows.size());
+  const std::size_t bound = libdeflate_zlib_compress_bound(
+      compressor(), (static_cast<std::size_t>(image.cols) + 1) *
+                        static_cast<std::size_t>(image.rows));
   constexpr std::size_t kFrames = 8 + 12 + kHeaderBytes + 12 + 12;
   Bytes png(kFrames + bound);
   std::copy(kSignature.begin(), kSignature.end(), png.begin());
@@ -245,8 +311,7 @@ std::vector<std::uint8_t> encode_grey_png(const cv::Mat& image) {
   png[start + 16] = 8;  // bits; grey, deflate, plain filters, no interlace: 0
   start = end_chunk(png, start, start + 8 + kHeaderBytes);
   std::memcpy(&png[start + 4], "IDAT", 4);
-  const std::size_t size_bytes = libdeflate_zlib_compress(
-      compressor(), rows.data(), rows.size(), &png[start + 8], bound);
+  const std::size_t size_bytes = compress(image, &png[start + 8], bound);
   SONO_CHECK(size_bytes > 0, "libdeflate wrote nothing");
   start = end_chunk(png, start, start + 8 + size_bytes);
   std::memcpy(&png[start + 4], "IEND", 4);

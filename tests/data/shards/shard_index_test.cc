@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "core/error.h"
 #include "data/shards/reader.h"
 #include "tests/data/shards/made_samples.h"
@@ -92,6 +94,24 @@ TEST(AcceptedSamples, CountOnAcrossShards) {
     EXPECT_EQ(accepted.sample(reader, k),
               expected[static_cast<std::size_t>(k)]);
   }
+}
+
+// A set for tests/parity/export_readers, where SAMPLE_ROOT says so.
+TEST(DatasetSample, Write) {
+  const char* root = std::getenv("SAMPLE_ROOT");
+  if (root == nullptr) GTEST_SKIP() << "SAMPLE_ROOT is not set";
+  const DatasetPlan plan{
+      .count = 10, .samples_per_shard = 4, .config_hash = "c"};
+  open_dataset(root, plan);
+  for (std::int64_t shard = 0; shard < plan.num_shards(); ++shard) {
+    auto samples = made_shard(plan, shard);
+    for (auto& sample : samples) {
+      const bool accepted = std::stoi(sample.key) % 3 != 1;
+      sample.provenance["gate"] = {{"accepted", accepted}, {"kind", "open"}};
+    }
+    commit_shard(root, plan, shard, samples);
+  }
+  finalize_dataset(root, plan);
 }
 
 }  // namespace
