@@ -121,6 +121,11 @@ void describe_tuning(OptionTable& table, TuneConfig& tune) {
             "fit (longest side, min-max) or squash (to a square, / 255)");
   table.add("segment.augmented_box", &tune.augmented_box, kAddedResult,
             "box of an augmented image: of the mask after it, or before");
+  table.add("segment.parts", &tune.parts, kAddedResult,
+            "what tuning changes: decoder, lora (and an addition to the image "
+            "encoder, [segment_lora]) or whole (and the encoder itself); the "
+            "latter two with SAM ViT, and they encode at every step");
+  describe(table, "segment_lora", tune.lora, kAddedResult);
 }
 
 void describe_place(OptionTable& table, PlaceConfig& place) {
