@@ -116,7 +116,7 @@ StageResult generate_dataset(const RunContext& context,
 SyntheticPairs::SyntheticPairs(const std::filesystem::path& dataset,
                                cv::Size native)
     : reader_(std::make_unique<ShardReader>(dataset)),
-      accepted_(std::make_unique<AcceptedSamples>(dataset)),
+      accepted_(std::make_unique<AcceptedSamples>(*reader_)),
       native_(native) {}
 SyntheticPairs::~SyntheticPairs() = default;
 SyntheticPairs::SyntheticPairs(SyntheticPairs&&) noexcept = default;

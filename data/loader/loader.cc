@@ -9,12 +9,12 @@ namespace sono {
 namespace {
 
 // Samples a shard: all of them, or the accepted ones.
-std::vector<std::int64_t> count_samples(const std::filesystem::path& dataset,
-                                        const DatasetPlan& plan,
+std::vector<std::int64_t> count_samples(const ShardReader& reader,
                                         bool accepted_only) {
+  const DatasetPlan& plan = reader.manifest().plan;
   std::vector<std::int64_t> counts(static_cast<std::size_t>(plan.num_shards()));
   const auto accepted =
-      accepted_only ? std::make_unique<AcceptedSamples>(dataset) : nullptr;
+      accepted_only ? std::make_unique<AcceptedSamples>(reader) : nullptr;
   for (std::int64_t k = 0; k < plan.num_shards(); ++k) {
     counts[static_cast<std::size_t>(k)] =
         accepted ? accepted->in_shard(k) : plan.samples_in(k);
@@ -46,8 +46,7 @@ SampleLoader::SampleLoader(const std::filesystem::path& dataset,
   // This window, the one announced, and what the threads still hold.
   reader_ = std::make_unique<ShardReader>(
       dataset, 2 * config.window_shards + config.threads);
-  counts_ =
-      count_samples(dataset, reader_->manifest().plan, config.accepted_only);
+  counts_ = count_samples(*reader_, config.accepted_only);
   slots_.resize(static_cast<std::size_t>(config.prefetch));
   seek(start);
 }

@@ -31,7 +31,9 @@ class RecordFile {
   explicit RecordFile(const fs::path& folder)
       : path_(records_path(folder)),
         temporary_(temporary_name(path_)),
-        file_(temporary_, std::ios::binary) {}
+        file_(temporary_, std::ios::binary) {
+    check("open");
+  }
   ~RecordFile() {
     if (!committed_) ::unlink(temporary_.c_str());
   }
@@ -42,17 +44,23 @@ class RecordFile {
     const std::string line = nlohmann::json(record).dump() + "\n";
     hash_.update(line);
     file_ << line;
+    check("write");
   }
   // The SHA-256 of the file.
   std::string commit() {
     file_.close();
-    if (!file_) throw_file_error(path_, "write", errno);
+    check("write");
     commit_file(temporary_, path_);
     committed_ = true;
     return hash_.hex();
   }
 
  private:
+  // errno is that of the call that has just failed.
+  void check(const char* what) const {
+    if (!file_) throw_file_error(path_, what, errno);
+  }
+
   fs::path path_, temporary_;
   std::ofstream file_;
   Sha256 hash_;

@@ -119,8 +119,14 @@ void ShardReader::read_ahead(std::int64_t shard) const {
   open(shard)->tar.read_ahead();
 }
 
-AcceptedSamples::AcceptedSamples(const fs::path& folder) {
-  RecordReader records(folder);
+AcceptedSamples::AcceptedSamples(const ShardReader& reader) {
+  RecordReader records(reader.folder());
+  const fs::path path = records_path(reader.folder());
+  if (sha256_file(path) != reader.manifest().shards_sha256) {
+    throw DataError(path.string() +
+                    ": damaged (wrong SHA-256); `sonoforge verify --mend " +
+                    reader.folder().string() + "` makes it again");
+  }
   while (const auto record = records.next()) {
     ends_.push_back(size() + record->accepted);
   }

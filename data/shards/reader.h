@@ -27,6 +27,7 @@ class ShardReader {
   ShardReader& operator=(const ShardReader&) = delete;
 
   std::int64_t size() const { return manifest_.plan.count; }
+  const std::filesystem::path& folder() const { return folder_; }
   const Manifest& manifest() const { return manifest_; }
   SampleEntry entry(std::int64_t sample) const;
   // The number of the k-th sample of a shard that the gate accepted.
@@ -51,10 +52,11 @@ class ShardReader {
 };
 
 // The samples that the gate accepted, by their number among them. Reads
-// shards.jsonl once and keeps 8 bytes a shard.
+// shards.jsonl once, against its checksum, and keeps 8 bytes a shard.
 class AcceptedSamples {
  public:
-  explicit AcceptedSamples(const std::filesystem::path& folder);
+  // DataError when shards.jsonl is missing or damaged.
+  explicit AcceptedSamples(const ShardReader& reader);
   std::int64_t size() const { return ends_.empty() ? 0 : ends_.back(); }
   // The number of the k-th in the data set.
   std::int64_t sample(const ShardReader& reader, std::int64_t k) const;

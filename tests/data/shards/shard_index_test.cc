@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "core/atomic_file.h"
 #include "core/error.h"
 #include "data/shards/reader.h"
 #include "tests/data/shards/made_samples.h"
@@ -88,12 +89,15 @@ TEST(AcceptedSamples, CountOnAcrossShards) {
   EXPECT_EQ(manifest.accepted, static_cast<std::int64_t>(expected.size()));
   EXPECT_EQ(manifest.rejected.at("bad"), 23 - manifest.accepted);
   const ShardReader reader(folder.path(), 2);
-  const AcceptedSamples accepted(folder.path());
+  const AcceptedSamples accepted(reader);
   ASSERT_EQ(accepted.size(), manifest.accepted);
   for (std::int64_t k = 0; k < accepted.size(); ++k) {
     EXPECT_EQ(accepted.sample(reader, k),
               expected[static_cast<std::size_t>(k)]);
   }
+  write_file_atomic(records_path(folder.path()),
+                    read_file(records_path(folder.path())) + " ");
+  EXPECT_THROW(AcceptedSamples{reader}, DataError);
 }
 
 // A set for tests/parity/export_readers, where SAMPLE_ROOT says so.

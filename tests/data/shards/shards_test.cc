@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <fstream>
 #include <set>
 
 #include "core/atomic_file.h"
@@ -198,6 +200,38 @@ TEST(Shards, MissingShardsAreSeenInOneListing) {
             (std::vector<std::int64_t>{0, 2}));
   make_dataset(folder.path(), kPlan);
   EXPECT_TRUE(missing_shards(folder.path(), kPlan).empty());
+}
+
+// The files of a million samples; only their names matter to a plan.
+TEST(Shards, AResumedMillionIsPlannedInUnderTwoSeconds) {
+  const TemporaryFolder folder;
+  const DatasetPlan plan{.count = 1000000, .config_hash = "cafe"};
+  std::vector<std::int64_t> expected;
+  for (std::int64_t shard = 0; shard < plan.num_shards(); ++shard) {
+    std::ofstream(index_path(folder.path(), shard));
+    if (shard % 1000 == 7) {
+      expected.push_back(shard);
+    } else {
+      std::ofstream(tar_path(folder.path(), shard));
+    }
+  }
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(missing_shards(folder.path(), plan), expected);
+  const std::chrono::duration<double> passed =
+      std::chrono::steady_clock::now() - start;
+  EXPECT_LT(passed.count(), 2);
+}
+
+TEST(Shards, ManifestDoesNotGrowWithTheSamples) {
+  std::vector<std::uintmax_t> sizes;
+  for (const std::int64_t count : {10, 90}) {
+    const TemporaryFolder folder;
+    DatasetPlan plan = kPlan;
+    plan.count = count;
+    make_dataset(folder.path(), plan);
+    sizes.push_back(fs::file_size(manifest_path(folder.path())));
+  }
+  EXPECT_EQ(sizes[0], sizes[1]);
 }
 
 TEST(Shards, DamagedIndexIsMadeAgain) {
