@@ -27,7 +27,15 @@ def check_same(name, expected, found):
     for (key, image, mask, provenance), (image_2, mask_2, text) in zip(expected, found):
         assert np.array_equal(image, image_2) and np.array_equal(mask, mask_2), (name, key)
         assert json.loads(text) == provenance, (name, key)
-    print(f"{name}: {len(found)} pairs")
+
+
+def check_refused(name, expected, found):
+    """The same comparison must see pairs that are in another order."""
+    try:
+        check_same(name, expected, found[1:] + found[:1])
+    except AssertionError:
+        return
+    sys.exit(f"{name}: the comparison took exchanged pairs")
 
 
 def image_folder(folder):
@@ -70,7 +78,10 @@ def main():
     assert 0 < len(accepted) < len(everything)
     for name, reader in (("imagefolder", image_folder), ("safetensors", safetensors),
                          ("webdataset", exported_webdataset)):
-        check_same(name, accepted, reader(root / name))
+        found = reader(root / name)
+        check_same(name, accepted, found)
+        check_refused(name, accepted, found)
+        print(f"{name}: {len(found)} pairs")
         check_card(root / name)
 
 
