@@ -205,7 +205,8 @@ TEST(Shards, MissingShardsAreSeenInOneListing) {
 // The files of a million samples; only their names matter to a plan.
 TEST(Shards, AResumedMillionIsPlannedInUnderTwoSeconds) {
   const TemporaryFolder folder;
-  const DatasetPlan plan{.count = 1000000, .config_hash = "cafe"};
+  const DatasetPlan plan{
+      .count = 1000000, .samples_per_shard = 256, .config_hash = "cafe"};
   std::vector<std::int64_t> expected;
   for (std::int64_t shard = 0; shard < plan.num_shards(); ++shard) {
     std::ofstream(index_path(folder.path(), shard));
