@@ -38,7 +38,7 @@ std::string remedy(const MendReport& report, std::int64_t shard) {
     return std::find(shards.begin(), shards.end(), shard) != shards.end();
   };
   if (is_in(report.rebuilt)) return "index made again from the tar";
-  if (is_in(report.removed)) return "shard removed";
+  if (is_in(report.removed)) return "removed";
   return report.complete ? "made again" : "to be made again";
 }
 
