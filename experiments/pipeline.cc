@@ -4,6 +4,7 @@
 
 #include "core/atomic_file.h"
 #include "core/error.h"
+#include "core/message.h"
 #include "dist/recorder/flight_recorder.h"
 #include "dist/recorder/rank_files.h"
 #include "experiments/evaluation/worker.h"
@@ -14,6 +15,7 @@
 #include "experiments/run_folder.h"
 #include "experiments/run_report.h"
 #include "experiments/segmentation_stages.h"
+#include "trainer/compute_device.h"
 #include "trainer/machine_kind.h"
 
 namespace sono {
@@ -34,10 +36,17 @@ void encode_tests(const RunContext& context, const Study& study,
   }
 }
 
-void refuse_other_devices(const PlaceConfig& place) {
-  if (place.device == "cpu") return;
-  throw ConfigError("option place.device = " + place.device +
-                    ": recipes are computed on the CPU only; leave it away");
+void check_device(const Recipe& recipe) {
+  if (compute_device().is_cpu()) return;
+  if (recipe.latent()) {
+    throw ConfigError(
+        "option place.device = cuda: a published model's generator is computed "
+        "on the CPU only; leave it away");
+  }
+  log_warning(
+      "computing on " + compute_device().str() +
+      ": this way was proven on a simulated device, never on a GPU; compare a "
+      "first run with one on the CPU");
 }
 
 // Empties what an earlier start left there and names the place to the recorder.
@@ -151,7 +160,7 @@ RunOutcome run_recipe(const Recipe& recipe, const OptionTable& options,
   recipe.validate();
   recipe.check_sources();
   recipe.check_lanes(comm.world_size());
-  refuse_other_devices(recipe.place);
+  check_device(recipe);
   const std::filesystem::path& out = request.out;
   open_run_folder(out, options, request.update, comm);
   open_recorder_folder(recorder_folder(out), comm);

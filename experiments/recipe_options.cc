@@ -142,7 +142,7 @@ void describe_place(OptionTable& table, PlaceConfig& place) {
   table.add("place.full_wait_minutes", &place.full_wait_minutes, kPlace,
             "how long it waits for room before it ends with 6");
   table.add("place.device", &place.device, kPlace,
-            "device that ranks compute on; today only cpu");
+            "cpu, or cuda: one GPU a rank; not for published models");
   table.add("place.step_deadline", &place.deadlines.step, kPlace,
             "seconds without progress in a step, or without a sign of life of "
             "a rank that others wait for, that end the job");

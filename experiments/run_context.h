@@ -22,7 +22,7 @@ struct RunContext {
   const StopSignal& stop;
   JsonLines& log;
   std::filesystem::path out;
-  nlohmann::json machine;  // machine_kind()
+  nlohmann::json machine;  // machine_kind(), of the compute device
   // A worker that joined the run from outside: it stops alone, and others'
   // stopping is not its own.
   bool guest = false;

@@ -7,6 +7,7 @@
 #include "dist/recorder/flight_recorder.h"
 #include "experiments/evaluation/detector.h"
 #include "models/io/safetensors.h"
+#include "trainer/compute_device.h"
 #include "trainer/segmentation_task.h"
 
 namespace sono {
@@ -208,6 +209,7 @@ SharedSegmenter::SharedSegmenter(const Recipe& recipe,
       features(segmenter, &cache) {
   check_segmenter(recipe, segmenter.model().config());
   segmenter.set_frame_fit(frame_fit(recipe.tune.frame));
+  segmenter.move_to(compute_device());
   segmenter.set_tuned_parts(tuned_parts(recipe.tune), recipe.tune.lora);
 }
 

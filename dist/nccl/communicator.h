@@ -18,6 +18,10 @@ bool nccl_available();
 // driver or GPU, or where the program was built without NCCL.
 std::vector<std::string> cuda_devices();
 
+// Model, compute capability and CUDA version of a GPU, as one word that differs
+// where results may. ConfigError without such a GPU.
+std::string gpu_kind(int device_index);
+
 // `bootstrap` carries NCCL's id and stays with the caller. ConfigError where
 // the program was built without NCCL. `device_index` is this rank's GPU; no
 // two ranks may share one. All ranks of `bootstrap` must call.

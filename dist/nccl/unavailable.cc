@@ -9,6 +9,10 @@ bool nccl_available() { return false; }
 
 std::vector<std::string> cuda_devices() { return {}; }
 
+std::string gpu_kind(int) {
+  throw ConfigError("this program was built without CUDA");
+}
+
 std::unique_ptr<Communicator> make_nccl_communicator(Communicator&, int,
                                                      double) {
   throw ConfigError(

@@ -11,6 +11,7 @@
 #include "experiments/protocol.h"
 #include "launch/commands/commands.h"
 #include "launch/options/command_line.h"
+#include "launch/options/device.h"
 
 namespace sono {
 namespace {
@@ -99,6 +100,7 @@ int run_command(const Arguments& args) {
   arguments.session.recorder_folder = recipe.place.recorder;
   const auto session = make_session(arguments.session);
   configure_log(session->rank());
+  use_device(session->device());
   const StopSignal stop(arguments.wall_minutes * 60);
   session->run([&](Communicator& comm) {
     if (arguments.dry_run) {
