@@ -39,6 +39,23 @@ void write_all(int fd, std::string_view bytes,
   }
 }
 
+// Makes the file `temporary` of `bytes` that are to become `path`.
+void write_whole(const std::filesystem::path& temporary, std::string_view bytes,
+                 const std::filesystem::path& path) {
+  Descriptor descriptor(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+  if (descriptor.get() < 0) throw_file_error(path, "open", errno);
+  write_all(descriptor.get(), bytes, path);
+  if (::fsync(descriptor.get()) != 0) throw_file_error(path, "fsync", errno);
+}
+
+void rename_durably(const std::filesystem::path& from,
+                    const std::filesystem::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) {
+    throw_file_error(to, "rename", errno);
+  }
+  sync_folder(to.parent_path());
+}
+
 }  // namespace
 
 void throw_file_error(const std::filesystem::path& path,
@@ -74,24 +91,38 @@ void commit_file(const std::filesystem::path& temporary,
       throw_file_error(temporary, "fsync", errno);
     }
   }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) {
-    throw_file_error(path, "rename", errno);
-  }
-  sync_folder(path.parent_path());
+  rename_durably(temporary, path);
 }
 
 void write_file_atomic(const std::filesystem::path& path,
                        std::string_view bytes) {
   const auto temporary = temporary_name(path);
   try {
-    Descriptor descriptor(temporary, O_WRONLY | O_CREAT | O_TRUNC);
-    if (descriptor.get() < 0) throw_file_error(path, "open", errno);
-    write_all(descriptor.get(), bytes, path);
-    commit_file(temporary, path);
+    write_whole(temporary, bytes, path);
+    rename_durably(temporary, path);
   } catch (...) {
     ::unlink(temporary.c_str());
     throw;
   }
+}
+
+bool create_file_atomic(const std::filesystem::path& path,
+                        std::string_view bytes) {
+  const auto temporary = temporary_name(path);
+  try {
+    write_whole(temporary, bytes, path);
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+  const bool made = ::link(temporary.c_str(), path.c_str()) == 0;
+  const int error_number = errno;
+  ::unlink(temporary.c_str());
+  if (!made && error_number != EEXIST) {
+    throw_file_error(path, "creating the file", error_number);
+  }
+  sync_folder(path.parent_path());
+  return made;
 }
 
 std::string read_file(const std::filesystem::path& path) {

@@ -12,6 +12,11 @@ namespace sono {
 void write_file_atomic(const std::filesystem::path& path,
                        std::string_view bytes);
 
+// The same, only if there is no such file yet; false when there is. A hard link
+// from a finished file is the exclusive rename that NFS has too.
+bool create_file_atomic(const std::filesystem::path& path,
+                        std::string_view bytes);
+
 // fsync of a finished file at `temporary`, then rename to `path`, then fsync
 // of the folder.
 void commit_file(const std::filesystem::path& temporary,

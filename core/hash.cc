@@ -31,12 +31,14 @@ void Sha256::update(const void* data, std::size_t size_bytes) {
              "SHA-256 update");
 }
 
-std::string Sha256::hex() {
+Sha256Digest Sha256::digest() {
   Sha256Digest digest;
   SONO_CHECK(EVP_DigestFinal_ex(context_->md, digest.data(), nullptr) == 1,
              "SHA-256 final");
-  return to_hex(digest);
+  return digest;
 }
+
+std::string Sha256::hex() { return to_hex(digest()); }
 
 std::string to_hex(const Sha256Digest& digest) {
   constexpr char kDigits[] = "0123456789abcdef";
@@ -46,6 +48,18 @@ std::string to_hex(const Sha256Digest& digest) {
     text.push_back(kDigits[byte & 15]);
   }
   return text;
+}
+
+std::optional<Sha256Digest> digest_from_hex(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  Sha256Digest digest{};
+  if (text.size() != 2 * digest.size()) return std::nullopt;
+  for (std::size_t k = 0; k < text.size(); ++k) {
+    const std::size_t value = kDigits.find(text[k]);
+    if (value == std::string_view::npos) return std::nullopt;
+    digest[k / 2] = static_cast<std::uint8_t>(digest[k / 2] << 4 | value);
+  }
+  return digest;
 }
 
 Sha256Digest sha256(std::string_view bytes) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,8 @@ std::string sha256_hex(std::string_view bytes);
 // Throws DataError when the file cannot be read.
 std::string sha256_file(const std::filesystem::path& path);
 std::string to_hex(const Sha256Digest& digest);
+// None when it is not 64 hexadecimal digits in lower case.
+std::optional<Sha256Digest> digest_from_hex(std::string_view text);
 
 // A hash fed in pieces.
 class Sha256 {
@@ -28,7 +31,8 @@ class Sha256 {
   Sha256& operator=(const Sha256&) = delete;
   void update(std::string_view bytes);
   void update(const void* data, std::size_t size_bytes);
-  // Ends the hash; call once.
+  // Either ends the hash; call once.
+  Sha256Digest digest();
   std::string hex();
 
  private:

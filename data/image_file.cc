@@ -16,6 +16,7 @@
 #include "core/atomic_file.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "data/formats/grey_png.h"
 #include "data/formats/tiff.h"
 
 namespace sono {
@@ -329,6 +330,7 @@ cv::Mat read_image(const std::filesystem::path& path) {
 
 cv::Mat decode_image(std::string_view bytes, const std::string& name) {
   if (starts_with(bytes, kPngSignature)) {
+    if (auto grey = decode_grey_png(bytes)) return *std::move(grey);
     return PngReader(bytes, name).decode();
   }
   if (starts_with(bytes, kJpegSignature)) {

@@ -224,10 +224,10 @@ class WorkLoop {
         done_(static_cast<std::size_t>(work.items), false) {}
 
   std::int64_t run() {
-    while (true) {
+    if (work_.find_missing) mark_all_but(work_.find_missing());
+    while (num_done_ < work_.items) {
       const bool progressed = pass();
-      if (num_done_ == work_.items) break;
-      if (!progressed) wait();
+      if (!progressed && num_done_ < work_.items) wait();
     }
     remove_leases();
     return made_here_;
@@ -292,6 +292,15 @@ class WorkLoop {
       if (done_[static_cast<std::size_t>(glanced_)]) continue;
       if (work_.is_done(glanced_)) mark(glanced_);
     }
+  }
+
+  void mark_all_but(const std::vector<std::int64_t>& missing) {
+    done_.assign(done_.size(), true);
+    for (const std::int64_t item : missing) {
+      done_.at(static_cast<std::size_t>(item)) = false;
+    }
+    num_done_ = work_.items - static_cast<std::int64_t>(missing.size());
+    if (work_.on_progress && num_done_ > 0) work_.on_progress(num_done_);
   }
 
   void mark(std::int64_t item) {

@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/option.h"
 
@@ -79,6 +80,9 @@ struct LeasedWork {
   std::int64_t items = 0;
   // Whether item i's result stands, whoever made it. Called often: keep cheap.
   std::function<bool(std::int64_t)> is_done;
+  // The items whose result does not stand, asked once at the start: one look at
+  // all where `is_done` would take one an item. Empty: all are asked for.
+  std::function<std::vector<std::int64_t>()> find_missing;
   // Makes item i's result so that is_done(i) holds. Must be idempotent. Throw
   // StopRequested to leave at once; the lease is given back.
   std::function<void(std::int64_t)> work;

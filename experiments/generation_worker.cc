@@ -30,7 +30,7 @@ void ProductionRequest::validate() const {
   if (out.empty()) throw ConfigError("--out DIR is missing");
   check_range("--count", static_cast<double>(size.count), 1, 1e9);
   check_range("--samples-per-shard",
-              static_cast<double>(size.samples_per_shard), 1, 1e6);
+              static_cast<double>(size.samples_per_shard), 1, 1e5);
 }
 
 GenerationWorker::GenerationWorker(const Recipe& recipe,

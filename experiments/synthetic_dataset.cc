@@ -1,6 +1,6 @@
 #include "experiments/synthetic_dataset.h"
 
-#include <map>
+#include <algorithm>
 
 #include "core/message.h"
 #include "data/contact_sheet.h"
@@ -31,38 +31,40 @@ nlohmann::json gate_record(const GateVerdict& verdict) {
 namespace {
 
 nlohmann::json dataset_outputs(const std::filesystem::path& dataset) {
-  const ShardReader reader(dataset);
-  std::map<std::string, int> reasons;
-  int accepted = 0;
-  for (std::int64_t i = 0; i < reader.size(); ++i) {
-    const auto gate = reader.read(i).provenance.at("gate");
-    if (gate.at("accepted").get<bool>()) {
-      ++accepted;
-    } else {
-      ++reasons[gate.at("kind").get<std::string>()];
-    }
-  }
-  return {{"dataset_hash", reader.manifest().dataset_hash},
-          {"count", reader.size()},
-          {"accepted", accepted},
-          {"reasons", reasons}};
+  const Manifest manifest = ShardReader(dataset).manifest();
+  return {{"dataset_hash", manifest.dataset_hash},
+          {"count", manifest.plan.count},
+          {"accepted", manifest.accepted},
+          {"reasons", manifest.rejected}};
+}
+
+ContactTile tile_of(const ShardSample& sample) {
+  ContactTile tile;
+  tile.image = sample.image;
+  tile.mask = sample.mask;
+  tile.caption = sample.key + " " +
+                 sample.provenance.at("gate").at("reason").get<std::string>();
+  return tile;
 }
 
 // The first pairs of both piles, for people to look at.
 void write_contact_sheets(const std::filesystem::path& dir) {
-  constexpr std::size_t kMost = 24;
+  static constexpr std::size_t kMost = 24;
   const ShardReader reader(dir / "dataset");
+  const Manifest& manifest = reader.manifest();
+  const auto wanted = [](std::int64_t pile) {
+    return std::min(kMost, static_cast<std::size_t>(pile));
+  };
+  const std::size_t num_accepted = wanted(manifest.accepted);
+  const std::size_t num_rejected =
+      wanted(manifest.plan.count - manifest.accepted);
   std::vector<ContactTile> accepted, rejected;
-  for (std::int64_t i = 0; i < reader.size(); ++i) {
-    const ShardSample sample = reader.read(i);
-    const auto& gate = sample.provenance.at("gate");
-    auto& pile = gate.at("accepted").get<bool>() ? accepted : rejected;
+  for (std::int64_t i = 0;
+       accepted.size() < num_accepted || rejected.size() < num_rejected; ++i) {
+    const bool is_accepted = reader.entry(i).verdict == 0;
+    auto& pile = is_accepted ? accepted : rejected;
     if (pile.size() == kMost) continue;
-    ContactTile tile;
-    tile.image = sample.image;
-    tile.mask = sample.mask;
-    tile.caption = sample.key + " " + gate.at("reason").get<std::string>();
-    pile.push_back(std::move(tile));
+    pile.push_back(tile_of(reader.read(i)));
   }
   const cv::Size size(192, 132);
   write_png(dir / "accepted.png", contact_sheet(accepted, 6, size));
@@ -80,6 +82,7 @@ std::int64_t make_shards(const RunContext& context, const GenerationJob& job,
   LeasedWork work;
   work.items = job.plan.num_shards();
   work.is_done = [&](std::int64_t i) { return shard_done(dataset, i); };
+  work.find_missing = [&] { return missing_shards(dataset, job.plan); };
   work.work = [&](std::int64_t i) {
     if (!maker) maker = std::make_unique<ShardMaker>(job);
     log_debug("making shard " + std::to_string(i));
@@ -112,17 +115,19 @@ StageResult generate_dataset(const RunContext& context,
 
 SyntheticPairs::SyntheticPairs(const std::filesystem::path& dataset,
                                cv::Size native)
-    : reader_(std::make_unique<ShardReader>(dataset)), native_(native) {
-  for (std::int64_t i = 0; i < reader_->size(); ++i) {
-    const auto gate = reader_->read(i).provenance.at("gate");
-    if (gate.at("accepted").get<bool>()) accepted_.push_back(i);
-  }
-}
+    : reader_(std::make_unique<ShardReader>(dataset)),
+      accepted_(std::make_unique<AcceptedSamples>(*reader_)),
+      native_(native) {}
 SyntheticPairs::~SyntheticPairs() = default;
 SyntheticPairs::SyntheticPairs(SyntheticPairs&&) noexcept = default;
 
+std::size_t SyntheticPairs::size() const {
+  return static_cast<std::size_t>(accepted_->size());
+}
+
 Sample SyntheticPairs::read(std::size_t index) const {
-  const ShardSample shard = reader_->read(accepted_.at(index));
+  const ShardSample shard = reader_->read(
+      accepted_->sample(*reader_, static_cast<std::int64_t>(index)));
   Sample sample = enlarged(shard.image, shard.mask,
                            native_.empty() ? shard.image.size() : native_);
   sample.id = sample.exam = shard.key;

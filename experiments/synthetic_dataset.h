@@ -40,13 +40,13 @@ class SyntheticPairs {
   ~SyntheticPairs();
   SyntheticPairs(SyntheticPairs&&) noexcept;
 
-  std::size_t size() const { return accepted_.size(); }
+  std::size_t size() const;
   // Image by bicubic, mask by linear interpolation cut at one half.
   Sample read(std::size_t index) const;
 
  private:
   std::unique_ptr<class ShardReader> reader_;
-  std::vector<std::int64_t> accepted_;
+  std::unique_ptr<class AcceptedSamples> accepted_;
   cv::Size native_;
 };
 

@@ -167,39 +167,42 @@ nlohmann::json dataset_json(const NnunetExport& options, int training) {
 
 }  // namespace
 
-void write_nnunet(const std::vector<NnunetCase>& cases,
-                  const NnunetExport& options, const fs::path& dir) {
+NnunetWriter::NnunetWriter(const NnunetExport& options, fs::path dir)
+    : options_(options),
+      dir_(std::move(dir)),
+      table_(
+          "file,mask,id,exam,patient,spacing_x_mm,spacing_y_mm,hc_mm,"
+          "trimester\n") {
   check_choice("--ending", options.ending, {".nii.gz", ".png"});
   for (const char* folder : {"imagesTr", "labelsTr", "imagesTs", "labelsTs"}) {
-    make_directories(dir / folder);
+    make_directories(dir_ / folder);
   }
-  std::set<std::string> names;
-  std::string table =
-      "file,mask,id,exam,patient,spacing_x_mm,spacing_y_mm,hc_mm,trimester\n";
-  int training = 0;
-  for (const NnunetCase& one : cases) {
-    const Sample sample = one.load();
-    const std::string name = case_name(sample.id);
-    if (!names.insert(name).second) {
-      throw ConfigError("two images would be called " + name +
-                        "; rename one of them (one is " + sample.id + ")");
-    }
-    if (sample.mask.empty()) {
-      throw DataError("image " + sample.id +
-                      " has no mask; nnU-Net needs one for every case");
-    }
-    const std::string part = one.test ? "Ts" : "Tr";
-    const fs::path image =
-        "images" + part + "/" + name + kChannel + options.ending;
-    const fs::path mask = "labels" + part + "/" + name + options.ending;
-    write_pixels(dir / image, sample.image, sample);
-    write_pixels(dir / mask, sample.mask / 255, sample);
-    table += table_row(image, mask, sample);
-    training += one.test ? 0 : 1;
+}
+
+void NnunetWriter::add(const Sample& sample, bool test) {
+  const std::string name = case_name(sample.id);
+  if (!names_.insert(name).second) {
+    throw ConfigError("two images would be called " + name +
+                      "; rename one of them (one is " + sample.id + ")");
   }
-  write_file_atomic(dir / kCohortTable, table);
-  write_file_atomic(dir / kDatasetFile,
-                    dataset_json(options, training).dump(1) + "\n");
+  if (sample.mask.empty()) {
+    throw DataError("image " + sample.id +
+                    " has no mask; nnU-Net needs one for every case");
+  }
+  const std::string part = test ? "Ts" : "Tr";
+  const fs::path image =
+      "images" + part + "/" + name + kChannel + options_.ending;
+  const fs::path mask = "labels" + part + "/" + name + options_.ending;
+  write_pixels(dir_ / image, sample.image, sample);
+  write_pixels(dir_ / mask, sample.mask / 255, sample);
+  table_ += table_row(image, mask, sample);
+  training_ += test ? 0 : 1;
+}
+
+void NnunetWriter::finish() const {
+  write_file_atomic(dir_ / kCohortTable, table_);
+  write_file_atomic(dir_ / kDatasetFile,
+                    dataset_json(options_, training_).dump(1) + "\n");
 }
 
 }  // namespace sono

@@ -4,8 +4,8 @@
 // Read and written.
 
 #include <filesystem>
-#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,17 +26,24 @@ struct NnunetExport {
   std::string label = "head";
 };
 
-// One case to write. Ids are made into file names: letters, digits, '-', '_'.
-struct NnunetCase {
-  std::function<Sample()> load;
-  bool test = false;  // into imagesTs and labelsTs
-};
+// Writes a raw data set case by case. Ids are made into file names: letters,
+// digits, '-', '_'.
+class NnunetWriter {
+ public:
+  NnunetWriter(const NnunetExport& options, std::filesystem::path dir);
+  // `test`: into imagesTs and labelsTs. ConfigError when two ids make one name;
+  // DataError when a case has no mask.
+  void add(const Sample& sample, bool test);
+  // Writes cohort.csv with what nnU-Net's files cannot hold (exam, patient, HC,
+  // spacing), and dataset.json last.
+  void finish() const;
 
-// Writes dataset.json last, and cohort.csv with what nnU-Net's files cannot
-// hold (exam, patient, HC, spacing). ConfigError when two ids make one name;
-// DataError when a case has no mask.
-void write_nnunet(const std::vector<NnunetCase>& cases,
-                  const NnunetExport& options,
-                  const std::filesystem::path& dir);
+ private:
+  NnunetExport options_;
+  std::filesystem::path dir_;
+  std::set<std::string> names_;
+  std::string table_;
+  int training_ = 0;
+};
 
 }  // namespace sono

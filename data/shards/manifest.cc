@@ -1,11 +1,9 @@
 #include "data/shards/manifest.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "core/atomic_file.h"
 #include "core/error.h"
-#include "core/hash.h"
 #include "core/option.h"
 
 namespace sono {
@@ -14,44 +12,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr int kFormatVersion = 1;
-constexpr std::int64_t kMaxMemberBytes = 1 << 30;
+constexpr int kFormatVersion = 2;
 constexpr const char* kChecksum = "checksum";
-
-std::string six_digits(std::int64_t number) {
-  char text[24];
-  std::snprintf(text, sizeof(text), "%06lld", static_cast<long long>(number));
-  return text;
-}
-
-json member_json(const MemberEntry& member) {
-  return json::array({member.offset, member.size_bytes, member.crc});
-}
-
-MemberEntry member_from(const json& array) {
-  const MemberEntry member{array.at(0).get<std::int64_t>(),
-                           array.at(1).get<std::int64_t>(),
-                           array.at(2).get<std::uint32_t>()};
-  if (member.offset < 0 || member.size_bytes < 0 ||
-      member.size_bytes > kMaxMemberBytes) {
-    throw json::other_error::create(500, "member out of range", &array);
-  }
-  return member;
-}
-
-json sample_json(const SampleEntry& sample) {
-  return {{"key", sample.key},
-          {"hash", sample.hash},
-          {"image", member_json(sample.image)},
-          {"mask", member_json(sample.mask)},
-          {"json", member_json(sample.provenance)}};
-}
-
-SampleEntry sample_from(const json& object) {
-  return {object.at("key").get<std::string>(),
-          object.at("hash").get<std::string>(), member_from(object.at("image")),
-          member_from(object.at("mask")), member_from(object.at("json"))};
-}
 
 // The object without its checksum; DataError when the two do not agree.
 json unseal(json object, const fs::path& path) {
@@ -63,30 +25,35 @@ json unseal(json object, const fs::path& path) {
   return object;
 }
 
-template <class T>
-std::optional<T> read_sealed(const fs::path& path) {
+std::optional<json> read_unsealed(const fs::path& path) {
   if (!fs::exists(path)) return std::nullopt;
   try {
-    return unseal(json::parse(read_file(path)), path).get<T>();
+    return unseal(json::parse(read_file(path)), path);
   } catch (const json::exception& error) {
     throw DataError(path.string() + ": damaged (" + error.what() + ")");
   }
 }
 
-void check_consistent(const Manifest& manifest, const fs::path& path) {
-  const auto num_shards = static_cast<std::int64_t>(manifest.shards.size());
-  bool complete = num_shards == manifest.plan.num_shards() &&
-                  dataset_hash(manifest.shards) == manifest.dataset_hash;
-  for (std::int64_t k = 0; complete && k < num_shards; ++k) {
-    const auto& entry = manifest.shards[static_cast<std::size_t>(k)];
-    complete =
-        entry.shard == k && static_cast<std::int64_t>(entry.samples.size()) ==
-                                manifest.plan.samples_in(k);
+template <class T>
+std::optional<T> read_sealed(const fs::path& path) {
+  const auto object = read_unsealed(path);
+  if (!object) return std::nullopt;
+  try {
+    if (object->at("format").get<int>() < kFormatVersion) {
+      throw DataError(path.string() +
+                      ": made by an older version; `sonoforge verify --mend " +
+                      path.parent_path().string() +
+                      "` brings its index up to date, the images stay");
+    }
+    return object->get<T>();
+  } catch (const json::exception& error) {
+    throw DataError(path.string() + ": damaged (" + error.what() + ")");
   }
-  if (!complete) {
-    throw DataError(path.string() +
-                    ": damaged (its shards do not add up to its hash)");
-  }
+}
+
+fs::path shard_file(const fs::path& folder, std::int64_t shard,
+                    const std::string& ending) {
+  return folder / ("shard-" + sample_key(shard) + ending);
 }
 
 }  // namespace
@@ -94,7 +61,7 @@ void check_consistent(const Manifest& manifest, const fs::path& path) {
 void DatasetPlan::validate() const {
   check_range("count", static_cast<double>(count), 1, 1e9);
   check_range("samples_per_shard", static_cast<double>(samples_per_shard), 1,
-              1e6);
+              1e5);
   if (config_hash.empty()) throw ConfigError("config_hash must not be empty");
 }
 
@@ -128,45 +95,41 @@ void from_json(const json& object, DatasetPlan& plan) {
   }
 }
 
-void to_json(json& object, const ShardEntry& entry) {
-  json samples = json::array();
-  for (const auto& sample : entry.samples)
-    samples.push_back(sample_json(sample));
-  object = {{"shard", entry.shard},
-            {"file", tar_path("", entry.shard).string()},
-            {"sha256", entry.tar_sha256},
-            {"size_bytes", entry.tar_size_bytes},
-            {"samples", std::move(samples)}};
+void to_json(json& object, const ShardRecord& record) {
+  object = {{"shard", record.shard},
+            {"sha256", record.tar_sha256},
+            {"size_bytes", record.tar_size_bytes},
+            {"index_sha256", record.index_sha256},
+            {"samples_sha256", record.samples_sha256},
+            {"count", record.count},
+            {"accepted", record.accepted}};
 }
 
-void from_json(const json& object, ShardEntry& entry) {
-  entry.shard = object.at("shard").get<std::int64_t>();
-  entry.tar_sha256 = object.at("sha256").get<std::string>();
-  entry.tar_size_bytes = object.at("size_bytes").get<std::int64_t>();
-  entry.samples.clear();
-  for (const auto& sample : object.at("samples")) {
-    entry.samples.push_back(sample_from(sample));
-  }
+void from_json(const json& object, ShardRecord& record) {
+  record.shard = object.at("shard").get<std::int64_t>();
+  record.tar_sha256 = object.at("sha256").get<std::string>();
+  record.tar_size_bytes = object.at("size_bytes").get<std::int64_t>();
+  record.index_sha256 = object.at("index_sha256").get<std::string>();
+  record.samples_sha256 = object.at("samples_sha256").get<std::string>();
+  record.count = object.at("count").get<std::int64_t>();
+  record.accepted = object.at("accepted").get<std::int64_t>();
 }
 
 void to_json(json& object, const Manifest& manifest) {
   object = json(manifest.plan);
   object["dataset_hash"] = manifest.dataset_hash;
-  object["shards"] = manifest.shards;
+  object["accepted"] = manifest.accepted;
+  object["rejected"] = manifest.rejected;
+  object["shards_sha256"] = manifest.shards_sha256;
 }
 
 void from_json(const json& object, Manifest& manifest) {
   manifest.plan = object.get<DatasetPlan>();
   manifest.dataset_hash = object.at("dataset_hash").get<std::string>();
-  manifest.shards = object.at("shards").get<std::vector<ShardEntry>>();
+  manifest.accepted = object.at("accepted").get<std::int64_t>();
+  object.at("rejected").get_to(manifest.rejected);
+  manifest.shards_sha256 = object.at("shards_sha256").get<std::string>();
 }
-
-std::string sealed(json object) {
-  object[kChecksum] = sha256_hex(object.dump());
-  return object.dump(1) + "\n";
-}
-
-std::string sample_key(std::int64_t sample) { return six_digits(sample); }
 
 fs::path plan_path(const fs::path& folder) { return folder / "plan.json"; }
 
@@ -174,40 +137,91 @@ fs::path manifest_path(const fs::path& folder) {
   return folder / "manifest.json";
 }
 
-fs::path entry_path(const fs::path& folder, std::int64_t shard) {
-  return folder / ("shard-" + six_digits(shard) + ".json");
+fs::path records_path(const fs::path& folder) {
+  return folder / "shards.jsonl";
+}
+
+fs::path index_path(const fs::path& folder, std::int64_t shard) {
+  return shard_file(folder, shard, ".index");
 }
 
 fs::path tar_path(const fs::path& folder, std::int64_t shard) {
-  return folder / ("shard-" + six_digits(shard) + ".tar");
+  return shard_file(folder, shard, ".tar");
 }
 
-fs::path working_tar_path(const fs::path& folder, const ShardEntry& entry) {
-  return folder /
-         ("shard-" + six_digits(entry.shard) + "." + entry.tar_sha256 + ".tar");
+fs::path working_tar_path(const fs::path& folder, const ShardIndex& index) {
+  return shard_file(folder, index.shard,
+                    "." + to_hex(index.tar_sha256) + ".tar");
 }
 
-std::string dataset_hash(const std::vector<ShardEntry>& shards) {
-  Sha256 hash;
-  for (const auto& shard : shards) {
-    for (const auto& sample : shard.samples) hash.update(sample.hash);
+ShardRecord record_of(const ShardIndex& index, std::string_view index_bytes) {
+  SamplesHash samples;
+  samples.add(index);
+  return {.shard = index.shard,
+          .tar_sha256 = to_hex(index.tar_sha256),
+          .tar_size_bytes = index.tar_size_bytes,
+          .index_sha256 = sha256_hex(index_bytes),
+          .samples_sha256 = samples.hex(),
+          .count = static_cast<std::int64_t>(index.samples.size()),
+          .accepted = index.accepted()};
+}
+
+void SamplesHash::add(const ShardIndex& index) {
+  for (const SampleEntry& sample : index.samples) {
+    hash_.update(to_hex(sample.hash));
   }
-  return hash.hex();
+}
+
+std::string sealed(json object) {
+  object[kChecksum] = sha256_hex(object.dump());
+  return object.dump(1) + "\n";
 }
 
 std::optional<DatasetPlan> read_plan(const fs::path& folder) {
   return read_sealed<DatasetPlan>(plan_path(folder));
 }
 
-std::optional<ShardEntry> read_entry(const fs::path& folder,
-                                     std::int64_t shard) {
-  return read_sealed<ShardEntry>(entry_path(folder, shard));
+std::optional<Manifest> read_manifest(const fs::path& folder) {
+  return read_sealed<Manifest>(manifest_path(folder));
 }
 
-std::optional<Manifest> read_manifest(const fs::path& folder) {
-  auto manifest = read_sealed<Manifest>(manifest_path(folder));
-  if (manifest) check_consistent(*manifest, manifest_path(folder));
-  return manifest;
+std::optional<ShardIndex> read_index(const fs::path& folder,
+                                     std::int64_t shard) {
+  const fs::path path = index_path(folder, shard);
+  if (!fs::exists(path)) return std::nullopt;
+  ShardIndex index = parse_index(read_file(path), path.string());
+  if (index.shard != shard) {
+    throw DataError(path.string() + ": damaged (the index of another shard)");
+  }
+  return index;
+}
+
+RecordReader::RecordReader(const fs::path& folder)
+    : path_(records_path(folder)), file_(path_, std::ios::binary) {
+  if (!file_) throw DataError(path_.string() + ": missing");
+}
+
+std::optional<ShardRecord> RecordReader::next() {
+  std::string line;
+  if (!std::getline(file_, line)) {
+    if (file_.bad()) throw DataError(path_.string() + ": read error");
+    return std::nullopt;
+  }
+  try {
+    auto record = json::parse(line).get<ShardRecord>();
+    if (record.shard != expected_++) {
+      throw DataError(path_.string() + ": damaged (a shard is missing)");
+    }
+    return record;
+  } catch (const json::exception& error) {
+    throw DataError(path_.string() + ": damaged (" + error.what() + ")");
+  }
+}
+
+std::optional<json> read_format_1(const fs::path& path) {
+  auto object = read_unsealed(path);
+  if (!object || object->value("format", 0) != 1) return std::nullopt;
+  return object;
 }
 
 }  // namespace sono

@@ -10,6 +10,7 @@ namespace sono {
 namespace {
 
 constexpr std::size_t kMaxNameBytes = 100;  // the ustar name field
+constexpr std::int64_t kHeaderBytes = 512;
 
 struct EntryDeleter {
   void operator()(archive_entry* entry) const { archive_entry_free(entry); }
@@ -148,8 +149,10 @@ std::vector<TarMember> read_tar(const std::filesystem::path& path,
                       std::to_string(size_bytes) + " bytes; the limit is " +
                       std::to_string(max_member_bytes));
     }
+    const std::int64_t offset =
+        archive_read_header_position(reader.get()) + kHeaderBytes;
     members.push_back(
-        {std::move(name), read_member(reader.get(), size_bytes, path)});
+        {std::move(name), read_member(reader.get(), size_bytes, path), offset});
   }
 }
 

@@ -17,6 +17,7 @@ namespace sono {
 struct TarMember {
   std::string name;
   std::string bytes;
+  std::int64_t offset = 0;  // of the first data byte, in an archive of ours
 };
 
 // Throws DataError for a name that is empty, absolute, longer than 100 bytes,

@@ -1,34 +1,19 @@
 #include "data/shards/writer.h"
 
-#include <unistd.h>
-
-#include <cerrno>
+#include <charconv>
+#include <string_view>
 
 #include "core/atomic_file.h"
 #include "core/check.h"
 #include "core/hash.h"
 #include "core/log.h"
-#include "data/image_file.h"
+#include "data/formats/grey_png.h"
 #include "data/shards/tar.h"
 
 namespace sono {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Makes `path` whole, only if it does not exist; false when it does. A hard
-// link from a finished file is the exclusive rename that NFS has too.
-bool create_file(const fs::path& path, const std::string& bytes) {
-  const fs::path temporary = temporary_name(path);
-  write_file_atomic(temporary, bytes);
-  const bool made = ::link(temporary.c_str(), path.c_str()) == 0;
-  const int error_number = errno;
-  ::unlink(temporary.c_str());
-  if (!made && error_number != EEXIST) {
-    throw_file_error(path, "creating the file", error_number);
-  }
-  return made;
-}
 
 void hash_pixels(Sha256& hash, const cv::Mat& image) {
   const std::string shape = std::to_string(image.type()) + " " +
@@ -48,19 +33,20 @@ MemberEntry add_member(TarWriter& tar, const std::string& name,
 
 MemberEntry add_image(TarWriter& tar, const std::string& name,
                       const cv::Mat& image) {
-  const auto png = encode_png(image);
+  const auto png = encode_grey_png(image);
   return add_member(tar, name,
                     {reinterpret_cast<const char*>(png.data()), png.size()});
 }
 
-SampleEntry add_sample(TarWriter& tar, const ShardSample& sample) {
+SampleEntry add_sample(TarWriter& tar, const ShardSample& sample,
+                       ShardIndex& index) {
   SampleEntry entry;
-  entry.key = sample.key;
-  entry.hash = sample_hash(sample);
+  entry.hash = sample_digest(sample);
   entry.image = add_image(tar, sample.key + ".image.png", sample.image);
   entry.mask = add_image(tar, sample.key + ".mask.png", sample.mask);
   entry.provenance =
       add_member(tar, sample.key + ".json", sample.provenance.dump());
+  set_verdict(entry, sample.provenance, index);
   return entry;
 }
 
@@ -82,105 +68,81 @@ void check_samples(const DatasetPlan& plan, std::int64_t shard,
   }
 }
 
-// The entry on disk; a damaged one counts as missing, it will be made again.
-std::optional<ShardEntry> whole_entry(const fs::path& folder,
+// The index on disk; a damaged one counts as missing, it will be made again.
+std::optional<ShardIndex> whole_index(const fs::path& folder,
                                       std::int64_t shard) {
   try {
-    return read_entry(folder, shard);
+    return read_index(folder, shard);
   } catch (const DataError& error) {
     spdlog::warn("{}; making the shard again", error.what());
     return std::nullopt;
   }
 }
 
-bool has_tar(const fs::path& folder, const ShardEntry& entry) {
-  return fs::exists(working_tar_path(folder, entry)) ||
-         fs::exists(tar_path(folder, entry.shard));
+bool has_tar(const fs::path& folder, const ShardIndex& index) {
+  return fs::exists(working_tar_path(folder, index)) ||
+         fs::exists(tar_path(folder, index.shard));
 }
 
-void check_same_samples(const fs::path& folder, const ShardEntry& ours,
-                        const ShardEntry& theirs) {
+void check_same_samples(const fs::path& folder, const ShardIndex& ours,
+                        const ShardIndex& theirs) {
   for (std::size_t k = 0; k < ours.samples.size(); ++k) {
     if (k < theirs.samples.size() &&
         ours.samples[k].hash == theirs.samples[k].hash) {
       continue;
     }
-    throw DataError(entry_path(folder, ours.shard).string() +
-                    ": another worker made other pixels for sample " +
-                    ours.samples[k].key +
-                    "; use workers of one kind of machine, or a new folder");
+    throw DataError(
+        index_path(folder, ours.shard).string() +
+        ": another worker made other pixels for sample " +
+        sample_key(ours.first_sample + static_cast<std::int64_t>(k)) +
+        "; use workers of one kind of machine, or a new folder");
   }
 }
 
-// Our tar stands, but an entry was there first.
-void settle_with_other(const fs::path& folder, const ShardEntry& ours) {
-  const auto theirs = whole_entry(folder, ours.shard);
+// Our tar stands, but an index was there first.
+void settle_with_other(const fs::path& folder, const ShardIndex& ours) {
+  const auto theirs = whole_index(folder, ours.shard);
   if (theirs) check_same_samples(folder, ours, *theirs);
   if (!shard_done(folder, ours.shard)) {  // damaged, or its tar is gone
-    write_file_atomic(entry_path(folder, ours.shard),
-                      sealed(nlohmann::json(ours)));
+    write_file_atomic(index_path(folder, ours.shard), serialize(ours));
   } else if (theirs && theirs->tar_sha256 != ours.tar_sha256) {
     fs::remove(working_tar_path(folder, ours));
   }
 }
 
-// Renames the shard's tar to its plain name unless another worker has.
-void name_plainly(const fs::path& folder, const ShardEntry& entry) {
-  const fs::path working = working_tar_path(folder, entry);
-  const fs::path plain = tar_path(folder, entry.shard);
-  if (::rename(working.c_str(), plain.c_str()) == 0) return;
-  if (errno != ENOENT) throw_file_error(plain, "rename", errno);
-  if (!fs::exists(plain)) {
-    throw DataError(plain.string() + ": missing; run the command again");
-  }
-}
-
-// Entries, other workers' tars and temporaries that a kill left behind.
-void remove_leftovers(const fs::path& folder) {
-  std::error_code ignored;
-  for (const auto& file : fs::directory_iterator(folder, ignored)) {
-    const std::string name = file.path().filename().string();
-    const bool temporary = name.starts_with(".") && name.ends_with(".tmp");
-    const bool plain = file.path().extension() == ".tar" &&
-                       file.path().stem().extension().empty();
-    if (temporary || (name.starts_with("shard-") && !plain)) {
-      fs::remove(file.path(), ignored);
-    }
-  }
-}
-
-// Plain names for all shards, then the manifest.
-void complete(const fs::path& folder, const DatasetPlan& plan) {
-  Manifest manifest{.plan = plan, .dataset_hash = "", .shards = {}};
-  for (std::int64_t shard = 0; shard < plan.num_shards(); ++shard) {
-    auto entry = read_entry(folder, shard);
-    if (!entry) {
-      throw DataError(entry_path(folder, shard).string() +
-                      ": missing; the shard is not made yet");
-    }
-    manifest.shards.push_back(*std::move(entry));
-  }
-  for (const auto& entry : manifest.shards) name_plainly(folder, entry);
-  manifest.dataset_hash = dataset_hash(manifest.shards);
-  write_file_atomic(manifest_path(folder), sealed(nlohmann::json(manifest)));
+// The number in "shard-000012" + `ending`, for any ending that begins with a
+// point; -1 when the name is another.
+std::int64_t shard_of(std::string_view name) {
+  constexpr std::string_view kStart = "shard-";
+  if (!name.starts_with(kStart)) return -1;
+  name.remove_prefix(kStart.size());
+  std::int64_t shard = -1;
+  const auto [end, error] =
+      std::from_chars(name.data(), name.data() + name.size(), shard);
+  const bool whole = error == std::errc() && end != name.data() + name.size();
+  return whole && *end == '.' ? shard : -1;
 }
 
 }  // namespace
 
-std::string sample_hash(const ShardSample& sample) {
+Sha256Digest sample_digest(const ShardSample& sample) {
   Sha256 hash;
   hash.update(sample.key + "\n");
   hash_pixels(hash, sample.image);
   hash_pixels(hash, sample.mask);
   hash.update(sample.provenance.dump());
-  return hash.hex();
+  return hash.digest();
+}
+
+std::string sample_hash(const ShardSample& sample) {
+  return to_hex(sample_digest(sample));
 }
 
 void open_dataset(const fs::path& folder, const DatasetPlan& plan) {
   plan.validate();
   make_directories(folder);
   if (!fs::exists(plan_path(folder)) &&
-      create_file(plan_path(folder), sealed(nlohmann::json(plan)))) {
+      create_file_atomic(plan_path(folder), sealed(nlohmann::json(plan)))) {
     return;
   }
   const auto theirs = read_plan(folder);
@@ -193,13 +155,38 @@ void open_dataset(const fs::path& folder, const DatasetPlan& plan) {
 }
 
 bool shard_done(const fs::path& folder, std::int64_t shard) {
-  // The entry first: it vanishes only after the manifest stands.
-  const auto entry = whole_entry(folder, shard);
-  return (entry && has_tar(folder, *entry)) || dataset_done(folder);
+  if (dataset_done(folder)) return true;
+  const auto index = whole_index(folder, shard);
+  // The tar may have been renamed, and the set completed, since we looked.
+  return index && (has_tar(folder, *index) || dataset_done(folder));
 }
 
 bool dataset_done(const fs::path& folder) {
   return fs::exists(manifest_path(folder));
+}
+
+std::vector<std::int64_t> missing_shards(const fs::path& folder,
+                                         const DatasetPlan& plan) {
+  std::vector<std::int64_t> missing;
+  if (dataset_done(folder)) return missing;
+  const auto num_shards = static_cast<std::size_t>(plan.num_shards());
+  std::vector<bool> indexes(num_shards), tars(num_shards);
+  for (const auto& file : fs::directory_iterator(folder)) {
+    const std::string name = file.path().filename().string();
+    const std::int64_t shard = shard_of(name);
+    if (shard < 0 || shard >= plan.num_shards()) continue;
+    if (name.ends_with(".index"))
+      indexes[static_cast<std::size_t>(shard)] = true;
+    if (name.ends_with(".tar")) tars[static_cast<std::size_t>(shard)] = true;
+  }
+  // Another worker may have completed the set while we read the list.
+  if (dataset_done(folder)) return missing;
+  for (std::size_t k = 0; k < num_shards; ++k) {
+    if (!indexes[k] || !tars[k]) {
+      missing.push_back(static_cast<std::int64_t>(k));
+    }
+  }
+  return missing;
 }
 
 void commit_shard(const fs::path& folder, const DatasetPlan& plan,
@@ -207,41 +194,25 @@ void commit_shard(const fs::path& folder, const DatasetPlan& plan,
   check_samples(plan, shard, samples);
   if (shard_done(folder, shard)) return;
   TarWriter tar;
-  ShardEntry entry;
-  entry.shard = shard;
+  ShardIndex index;
+  index.shard = shard;
+  index.first_sample = plan.first_sample(shard);
   for (const auto& sample : samples) {
-    entry.samples.push_back(add_sample(tar, sample));
+    index.samples.push_back(add_sample(tar, sample, index));
   }
   const std::string bytes = tar.finish();
-  entry.tar_sha256 = sha256_hex(bytes);
-  entry.tar_size_bytes = static_cast<std::int64_t>(bytes.size());
+  index.tar_sha256 = sha256(bytes);
+  index.tar_size_bytes = static_cast<std::int64_t>(bytes.size());
   try {
-    write_file_atomic(working_tar_path(folder, entry), bytes);
-    if (!create_file(entry_path(folder, shard),
-                     sealed(nlohmann::json(entry)))) {
-      settle_with_other(folder, entry);
+    write_file_atomic(working_tar_path(folder, index), bytes);
+    if (!create_file_atomic(index_path(folder, shard), serialize(index))) {
+      settle_with_other(folder, index);
     }
   } catch (const DataError&) {
     // Another worker may have completed the set and tidied up under us.
     if (!dataset_done(folder)) throw;
   }
   if (dataset_done(folder)) remove_leftovers(folder);
-}
-
-Manifest finalize_dataset(const fs::path& folder, const DatasetPlan& plan) {
-  open_dataset(folder, plan);
-  if (!dataset_done(folder)) {
-    try {
-      complete(folder, plan);
-    } catch (const DataError&) {
-      // Another worker may have completed the set and tidied up under us.
-      if (!dataset_done(folder)) throw;
-    }
-  }
-  remove_leftovers(folder);
-  auto manifest = read_manifest(folder);
-  SONO_CHECK(manifest, manifest_path(folder) << " vanished");
-  return *std::move(manifest);
 }
 
 }  // namespace sono

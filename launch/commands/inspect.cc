@@ -101,7 +101,12 @@ void inspect_dataset(const fs::path& path) {
   say_json(*plan);
   say("shards", std::to_string(plan->num_shards()));
   say("complete", manifest ? "yes" : "no; run its generation again");
-  if (manifest) say("dataset_hash", manifest->dataset_hash);
+  if (!manifest) return;
+  say("dataset_hash", manifest->dataset_hash);
+  say("accepted", std::to_string(manifest->accepted));
+  for (const auto& [kind, number] : manifest->rejected) {
+    say("rejected: " + kind, std::to_string(number));
+  }
 }
 
 void inspect_run(const fs::path& path) {

@@ -3,13 +3,14 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <opencv2/imgproc.hpp>
 
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/progress.h"
-#include "data/shards/reader.h"
+#include "data/loader/loader.h"
 #include "data/split.h"
 #include "experiments/image_quality/image_quality.h"
 #include "experiments/segmentation_stages.h"
@@ -67,15 +68,15 @@ std::vector<cv::Mat> load_synthetic(const std::string& dir, int limit) {
   if (!fs::exists(fs::path(dir) / "plan.json")) {
     return load_cohort("synthetic", dir, limit).images;
   }
-  const ShardReader reader(dir);
+  LoaderConfig config;
+  config.shuffle = Shuffle::kNone;
+  config.accepted_only = true;
+  SampleLoader loader(dir, config);
   std::vector<cv::Mat> images;
-  for (std::int64_t i = 0; i < reader.size(); ++i) {
-    if (limit > 0 && images.size() == static_cast<std::size_t>(limit)) break;
-    const ShardSample sample = reader.read(i);
-    const auto gate = sample.provenance.find("gate");
-    if (gate == sample.provenance.end() || gate->value("accepted", true)) {
-      images.push_back(sample.image);
-    }
+  while (limit == 0 || images.size() < static_cast<std::size_t>(limit)) {
+    auto pair = loader.next();
+    if (!pair) break;
+    images.push_back(std::move(pair->image));
   }
   if (images.empty()) {
     throw DataError(dir + ": the quality gate accepted no pair of this set");

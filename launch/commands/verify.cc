@@ -3,10 +3,11 @@
 
 #include "dist/checkpoint/verify.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "core/error.h"
-#include "data/shards/reader.h"
+#include "data/shards/verify.h"
 #include "experiments/stage.h"
 #include "launch/commands/commands.h"
 #include "launch/commands/path_kind.h"
@@ -32,16 +33,28 @@ std::string problem_with(const fs::path& path) {
   }
 }
 
-// Makes a damaged data set and the stage that holds it unfinished, and says so
-// on standard output. False when the data set is whole.
+std::string remedy(const MendReport& report, std::int64_t shard) {
+  const auto is_in = [&](const std::vector<std::int64_t>& shards) {
+    return std::find(shards.begin(), shards.end(), shard) != shards.end();
+  };
+  if (is_in(report.rebuilt)) return "index made again from the tar";
+  if (is_in(report.removed)) return "shard removed";
+  return report.complete ? "made again" : "to be made again";
+}
+
+// Mends a data set and says how on standard output. Where shards have to be
+// generated again, the stage that holds it becomes unfinished. False when the
+// data set is whole.
 bool mend(const fs::path& dataset) {
-  const auto problems = check_dataset(dataset);
-  if (problems.empty()) return false;
-  mend_dataset(dataset);
-  for (const auto& problem : problems) {
+  const MendReport report = mend_dataset(dataset);
+  if (report.problems.empty()) return false;
+  for (const auto& problem : report.problems) {
     std::printf("%s; %s\n", problem.message.c_str(),
-                problem.shard < 0 ? "shards outside an index are made again"
-                                  : "removed");
+                remedy(report, problem.shard).c_str());
+  }
+  if (report.complete) {
+    std::printf("%s: whole again\n", dataset.c_str());
+    return true;
   }
   const fs::path stage = fs::canonical(dataset).parent_path();
   if (reopen_stage(stage)) {
@@ -82,8 +95,9 @@ int verify_command(const Arguments& args) {
   line.argument("PATH", &path,
                 "a run, a data set, a checkpoint, or a folder that holds them");
   line.flag("mend", &mending, "",
-            "remove damaged shards, so that the command that made them makes "
-            "them, and only them, anew; ends 0 unless a checkpoint is damaged");
+            "make lost indexes again and remove damaged shards, so that the "
+            "command that made them makes them, and only them, anew; ends 0 "
+            "unless a checkpoint is damaged");
   if (!line.parse(args)) return 0;
 
   std::string problems;

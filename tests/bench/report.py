@@ -20,7 +20,7 @@ import typing
 GATED_RANKS = 2
 GATED_ON_ANY = ("memory", "checkpoint", "lora_step", "networks", "start",
                 "sam", "lite_medsam", "decoder_tuning", "pixel_unet", "sampling",
-                "metrics", "workers")
+                "metrics", "workers", "dataset", "dataset_scale")
 DDP = {"c10d": "c10d::Reducer + Gloo, same binary", "ddp": "Python DDP + Gloo"}
 SAVERS = {"torch_save": "torch.save", "async_save": "DCP async_save",
           "async_save_staged": "DCP async_save, staged in the background"}
@@ -36,9 +36,14 @@ TUNERS = {"every_step": "PyTorch loop that encodes at every step",
           "cached": "PyTorch loop over cached embeddings"}
 UNETS = {"eager": "diffusers, PyTorch eager, one thread",
          "compiled": "diffusers, torch.compile, one thread"}
+DATASETS = {"webdataset": "webdataset", "mds": "MosaicML MDS"}
+ENCODINGS = {"default": "its own PNG encoding", "3": "Pillow's PNG level 3"}
+DATASET_PEERS = {peer: {"read": name, **{png: f"{name}, {how}" for png, how in ENCODINGS.items()}}
+                 for peer, name in DATASETS.items()}
 PYTHON_PEERS = {DDP["ddp"], *SAVERS.values(), *LOOPS.values(), DIFFUSERS,
                 *ENCODERS.values(), *TUNERS.values(), *UNETS.values(), *METRICS.values(),
-                FROM_PRETRAINED}
+                FROM_PRETRAINED, *(name for names in DATASET_PEERS.values()
+                                   for name in names.values())}
 LIBRARY = {"mpi": "MPI_Allreduce", "gloo": "ProcessGroupGloo"}
 
 
@@ -240,13 +245,44 @@ def worker_comparisons():
                          f"workers/{kind}/1", "ours, one worker", target)
 
 
+def dataset_comparisons():
+    for peer, names in DATASET_PEERS.items():
+        for png in ENCODINGS:
+            for what, key, target in (
+                    ("pairs written a second of one core", "core_rate", ">= 3"),
+                    ("pairs written a second, to the disk and synced", "rate", ""),
+                    ("bytes a pair", "bytes", "")):
+                yield Comparison("dataset", what, f"dataset/write/ours/{key}",
+                                 f"dataset/write/{peer}/{png}/{key}", names[png], target)
+        yield Comparison("dataset", "pairs read, decoded and shuffled a second, 2 threads",
+                         "dataset/read/ours/rate", f"dataset/read/{peer}/rate", names["read"],
+                         ">= 3")
+    yield Comparison("dataset", "start at 99 % of an epoch, to the first pair",
+                     "dataset/resume/ours/99", "dataset/resume/ours/0", "ours, at its start",
+                     "<= 1.10")
+
+
+def dataset_scale_comparisons():
+    for count in (100000, 1000000):
+        for what, key, target in (
+                ("peak memory of a worker that makes all", "peak_resident", "<= 1.10"),
+                ("open a data set and read a sample", "seek", "<= 1.50"),
+                ("manifest.json", "manifest", "<= 1.10"), ("finalize", "finalize", "")):
+            yield Comparison("dataset_scale", f"{what}, {count} samples",
+                             f"dataset_scale/{count}/{key}", f"dataset_scale/1000/{key}",
+                             "ours, 1000 samples", target)
+        yield Comparison("dataset_scale", f"planning of a resumed job, {count} samples",
+                         f"dataset_scale/{count}/plan", target="<= 2", counted=True)
+
+
 COMPARISONS = [*step_comparisons(), *lane_comparisons(), *recorder_comparisons(),
                *all_reduce_comparisons(), *count_comparisons(), *memory_comparisons(),
                *checkpoint_comparisons(), *lora_step_comparisons(),
                *network_comparisons(), *start_comparisons(),
                *sam_comparisons(), *lite_medsam_comparisons(),
                *decoder_tuning_comparisons(), *pixel_unet_comparisons(),
-               *sampling_comparisons(), *metrics_comparisons(),
+               *sampling_comparisons(), *metrics_comparisons(), *dataset_comparisons(),
+               *dataset_scale_comparisons(),
                *worker_comparisons()]
 
 

@@ -1,9 +1,11 @@
+#include <cstring>
 #include <opencv2/core.hpp>
 
 #include "data/csv.h"
 #include "data/formats/dicom.h"
 #include "data/formats/nifti.h"
 #include "data/image_file.h"
+#include "data/shards/shard_index.h"
 #include "data/shards/tar.h"
 #include "tests/fuzz/target_input.h"
 #include "tests/fuzz/targets.h"
@@ -47,6 +49,20 @@ int fuzz_nifti(const std::uint8_t* data, std::size_t size) {
 int fuzz_tar(const std::uint8_t* data, std::size_t size) {
   const MemoryFile file(data, size);
   return refused_or_done([&] { (void)read_tar(file.path(), 1 << 20); });
+}
+
+int fuzz_shard_index(const std::uint8_t* data, std::size_t size) {
+  constexpr std::size_t kChecksumAt = 12, kSealed = 16;
+  std::string bytes(text_of(data, size));
+  if (bytes.size() > kSealed) {
+    const std::uint32_t checksum =
+        crc32(bytes.data() + kSealed, bytes.size() - kSealed);
+    std::memcpy(bytes.data() + kChecksumAt, &checksum, sizeof(checksum));
+  }
+  return refused_or_done([&] {
+    const ShardIndex index = parse_index(bytes, "fuzz");
+    (void)index.rejected();
+  });
 }
 
 int fuzz_csv(const std::uint8_t* data, std::size_t size) {

@@ -11,6 +11,7 @@
 #include "core/atomic_file.h"
 #include "core/random.h"
 #include "data/image_file.h"
+#include "data/shards/shard_index.h"
 #include "data/shards/tar.h"
 #include "models/io/safetensors.h"
 #include "tests/fuzz/targets.h"
@@ -139,6 +140,17 @@ TEST(Fuzz, ImagesOfEveryFormat) {
                   300);
   expect_survives("nifti", fuzz::fuzz_nifti,
                   {clinical("big_endian.nii"), clinical("floats.nii")}, 500);
+}
+
+TEST(Fuzz, ShardIndex) {
+  ShardIndex index;
+  index.tar_size_bytes = 4096;
+  index.samples.resize(3);
+  set_verdict(index.samples[1],
+              {{"gate", {{"accepted", false}, {"kind", "open outline"}}}},
+              index);
+  expect_survives("shard_index", fuzz::fuzz_shard_index, {serialize(index)},
+                  2000);
 }
 
 TEST(Fuzz, ArchivesAndTables) {

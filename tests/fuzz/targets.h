@@ -29,6 +29,8 @@ int fuzz_dicom(const std::uint8_t* data, std::size_t size);
 int fuzz_nifti(const std::uint8_t* data, std::size_t size);
 // A tar archive.
 int fuzz_tar(const std::uint8_t* data, std::size_t size);
+// The index of a shard, its checksum made right.
+int fuzz_shard_index(const std::uint8_t* data, std::size_t size);
 // A table.
 int fuzz_csv(const std::uint8_t* data, std::size_t size);
 

@@ -30,12 +30,11 @@ class NnunetTest : public FolderTest {
   }
 
   void export_three(const NnunetExport& options) {
-    std::vector<NnunetCase> cases;
+    NnunetWriter writer(options, dir_);
     for (int i = 0; i < 3; ++i) {
-      cases.push_back(
-          {[this, i] { return sample("a " + std::to_string(i), i); }, i == 2});
+      writer.add(sample("a " + std::to_string(i), i), i == 2);
     }
-    write_nnunet(cases, options, dir_);
+    writer.finish();
   }
 };
 
@@ -110,11 +109,10 @@ TEST_F(NnunetTest, WhatIsMissingIsNamed) {
 
 TEST_F(NnunetTest, NamesThatCollideAndMissingMasksAreRefused) {
   NnunetExport options;
-  const NnunetCase a{[this] { return sample("a b", 0); }, false};
-  const NnunetCase b{[this] { return sample("a.b", 0); }, false};
-  EXPECT_ERROR(write_nnunet({a, b}, options, dir_), ConfigError, "a_b");
-  const NnunetCase bare{[] { return Sample{}; }, false};
-  EXPECT_ERROR(write_nnunet({bare}, options, dir_), DataError, "no mask");
+  NnunetWriter writer(options, dir_);
+  writer.add(sample("a b", 0), false);
+  EXPECT_ERROR(writer.add(sample("a.b", 0), false), ConfigError, "a_b");
+  EXPECT_ERROR(writer.add(Sample{}, false), DataError, "no mask");
 }
 
 }  // namespace

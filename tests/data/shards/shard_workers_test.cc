@@ -10,7 +10,7 @@
 #include "core/hash.h"
 #include "core/random.h"
 #include "data/lease.h"
-#include "data/shards/reader.h"
+#include "data/shards/verify.h"
 #include "tests/data/shards/made_samples.h"
 #include "tests/data/shards/temporary_folder.h"
 
@@ -27,6 +27,7 @@ void work_on(const std::filesystem::path& folder, int rank) {
   LeasedWork work;
   work.items = kPlan.num_shards();
   work.is_done = [&](std::int64_t i) { return shard_done(folder, i); };
+  work.find_missing = [&] { return missing_shards(folder, kPlan); };
   work.work = [&](std::int64_t i) {
     commit_shard(folder, kPlan, i, made_shard(kPlan, i));
   };
@@ -68,7 +69,7 @@ class ShardWorkers : public testing::Test {
           << file.path();
       ++num_files;
     }
-    EXPECT_EQ(num_files, kPlan.num_shards() + 2);
+    EXPECT_EQ(num_files, 2 * kPlan.num_shards() + 3);
   }
   TemporaryFolder folder_;
 };

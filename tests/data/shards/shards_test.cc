@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <fstream>
 #include <set>
 
@@ -8,6 +9,8 @@
 #include "core/hash.h"
 #include "data/shards/reader.h"
 #include "data/shards/tar.h"
+#include "data/shards/verify.h"
+#include "tests/data/shards/dataset_files.h"
 #include "tests/data/shards/made_samples.h"
 #include "tests/data/shards/temporary_folder.h"
 
@@ -26,49 +29,14 @@ bool same_pixels(const cv::Mat& a, const cv::Mat& b) {
          cv::countNonZero(a != b) == 0;
 }
 
-std::set<std::string> names_in(const fs::path& folder) {
-  std::set<std::string> names;
-  for (const auto& file : fs::directory_iterator(folder)) {
-    names.insert(file.path().filename().string());
-  }
-  return names;
-}
-
-std::string all_bytes(const fs::path& folder) {
-  std::string bytes;
-  for (const auto& name : names_in(folder)) {
-    bytes += name + read_file(folder / name);
-  }
-  return sha256_hex(bytes);
-}
-
-// The message of the DataError that verify_dataset must throw.
-std::string verify_message(const fs::path& folder) {
-  try {
-    verify_dataset(folder);
-  } catch (const DataError& error) {
-    EXPECT_EQ(error.exit_code(), 3);
-    return error.what();
-  }
-  ADD_FAILURE() << "verify found nothing wrong";
-  return "";
-}
-
-void flip_bit(const fs::path& path, std::int64_t offset) {
-  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekg(offset);
-  const char byte = static_cast<char>(file.get() ^ 1);
-  file.seekp(offset);
-  file.put(byte);
-}
-
 TEST(Shards, FinishedFolderHoldsPlainNamesOnly) {
   const TemporaryFolder folder;
   make_dataset(folder.path(), kPlan);
-  EXPECT_EQ(
-      names_in(folder.path()),
-      (std::set<std::string>{"manifest.json", "plan.json", "shard-000000.tar",
-                             "shard-000001.tar", "shard-000002.tar"}));
+  EXPECT_EQ(names_in(folder.path()),
+            (std::set<std::string>{
+                "manifest.json", "plan.json", "shard-000000.index",
+                "shard-000000.tar", "shard-000001.index", "shard-000001.tar",
+                "shard-000002.index", "shard-000002.tar", "shards.jsonl"}));
   verify_dataset(folder.path());
 }
 
@@ -84,7 +52,7 @@ TEST(Shards, ReaderReturnsEverySample) {
     EXPECT_TRUE(same_pixels(sample.image, expected.image)) << i;
     EXPECT_TRUE(same_pixels(sample.mask, expected.mask)) << i;
     EXPECT_EQ(sample.provenance, expected.provenance);
-    EXPECT_EQ(reader.entry(i).hash, sample_hash(expected));
+    EXPECT_EQ(reader.entry(i).hash, sample_digest(expected));
   }
   EXPECT_THROW(reader.read(10), Error);
 }
@@ -108,6 +76,17 @@ TEST(Shards, SameBytesTwiceAndSameHashForAnyShardSize) {
   DatasetPlan other = kPlan;
   other.samples_per_shard = 3;
   EXPECT_EQ(make_dataset(c.path(), other).dataset_hash, first.dataset_hash);
+}
+
+// Results that name a data set by its hash outlive changes of its format.
+TEST(Shards, HashIsOverTheHexadecimalHashesOfTheSamples) {
+  const TemporaryFolder folder;
+  std::string hashes;
+  for (std::int64_t i = 0; i < kPlan.count; ++i) {
+    hashes += sample_hash(made_sample(i));
+  }
+  EXPECT_EQ(make_dataset(folder.path(), kPlan).dataset_hash,
+            sha256_hex(hashes));
 }
 
 TEST(Shards, HashSeesPixelsAndProvenance) {
@@ -139,8 +118,8 @@ TEST(Shards, OtherPixelsFromAnotherWorkerAreRefused) {
   open_dataset(folder.path(), kPlan);
   const auto samples = made_shard(kPlan, 0);
   commit_shard(folder.path(), kPlan, 0, samples);
-  auto entry = read_entry(folder.path(), 0);
-  fs::remove(working_tar_path(folder.path(), *entry));
+  const auto index = read_index(folder.path(), 0);
+  fs::remove(working_tar_path(folder.path(), *index));
   auto other = made_shard(kPlan, 0);
   other[1].image.at<std::uint8_t>(0, 0) ^= 1;
   EXPECT_THROW(commit_shard(folder.path(), kPlan, 0, other), DataError);
@@ -193,18 +172,15 @@ TEST(Shards, FinalizeGoesOnFromAnyInstant) {
     for (std::int64_t i = 0; i < kPlan.num_shards(); ++i) {
       commit_shard(folder.path(), kPlan, i, made_shard(kPlan, i));
     }
-    const auto entry = *read_entry(folder.path(), 0);
-    const auto entry_bytes = read_file(entry_path(folder.path(), 0));
+    const auto index = *read_index(folder.path(), 0);
     if (state == 0) {  // after the first plain name
-      fs::rename(working_tar_path(folder.path(), entry),
+      fs::rename(working_tar_path(folder.path(), index),
                  tar_path(folder.path(), 0));
     }
     if (state >= 1) finalize_dataset(folder.path(), kPlan);
-    if (state == 1) {  // before the entries are removed
-      write_file_atomic(entry_path(folder.path(), 0), entry_bytes);
-    }
+    if (state == 1) fs::remove(manifest_path(folder.path()));
     if (state == 2) {  // a late worker's tar and temporary
-      write_file_atomic(working_tar_path(folder.path(), entry), "late");
+      write_file_atomic(working_tar_path(folder.path(), index), "late");
       write_file_atomic(folder.path() / ".shard-000000.json.h.1.0.tmp", "x");
     }
     EXPECT_TRUE(shard_done(folder.path(), 0));
@@ -213,80 +189,82 @@ TEST(Shards, FinalizeGoesOnFromAnyInstant) {
   }
 }
 
-TEST(Shards, DamagedEntryIsMadeAgain) {
+TEST(Shards, MissingShardsAreSeenInOneListing) {
+  const TemporaryFolder folder;
+  open_dataset(folder.path(), kPlan);
+  EXPECT_EQ(missing_shards(folder.path(), kPlan),
+            (std::vector<std::int64_t>{0, 1, 2}));
+  commit_shard(folder.path(), kPlan, 1, made_shard(kPlan, 1));
+  write_file_atomic(folder.path() / "shard-000000.0a.tar", "no index yet");
+  EXPECT_EQ(missing_shards(folder.path(), kPlan),
+            (std::vector<std::int64_t>{0, 2}));
+  make_dataset(folder.path(), kPlan);
+  EXPECT_TRUE(missing_shards(folder.path(), kPlan).empty());
+}
+
+// The files of a million samples; only their names matter to a plan.
+TEST(Shards, AResumedMillionIsPlannedInUnderTwoSeconds) {
+  const TemporaryFolder folder;
+  const DatasetPlan plan{.count = 1000000, .config_hash = "cafe"};
+  std::vector<std::int64_t> expected;
+  for (std::int64_t shard = 0; shard < plan.num_shards(); ++shard) {
+    std::ofstream(index_path(folder.path(), shard));
+    if (shard % 1000 == 7) {
+      expected.push_back(shard);
+    } else {
+      std::ofstream(tar_path(folder.path(), shard));
+    }
+  }
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(missing_shards(folder.path(), plan), expected);
+  const std::chrono::duration<double> passed =
+      std::chrono::steady_clock::now() - start;
+  EXPECT_LT(passed.count(), 2);
+}
+
+TEST(Shards, ManifestDoesNotGrowWithTheSamples) {
+  std::vector<std::uintmax_t> sizes;
+  for (const std::int64_t count : {10, 90}) {
+    const TemporaryFolder folder;
+    DatasetPlan plan = kPlan;
+    plan.count = count;
+    make_dataset(folder.path(), plan);
+    sizes.push_back(fs::file_size(manifest_path(folder.path())));
+  }
+  EXPECT_EQ(sizes[0], sizes[1]);
+}
+
+TEST(Shards, DamagedIndexIsMadeAgain) {
   const TemporaryFolder folder, reference;
   make_dataset(reference.path(), kPlan);
   open_dataset(folder.path(), kPlan);
   commit_shard(folder.path(), kPlan, 0, made_shard(kPlan, 0));
-  flip_bit(entry_path(folder.path(), 0), 40);
+  flip_bit(index_path(folder.path(), 0), 40);
   EXPECT_FALSE(shard_done(folder.path(), 0));
   make_dataset(folder.path(), kPlan);
   EXPECT_EQ(all_bytes(folder.path()), all_bytes(reference.path()));
 }
 
-TEST(Verify, NamesTruncatedFlippedAndMissing) {
-  const TemporaryFolder folder;
-  make_dataset(folder.path(), kPlan);
-  const auto tar0 = folder.path() / "shard-000000.tar";
-  fs::resize_file(tar0, fs::file_size(tar0) / 2);
-  const ShardReader reader(folder.path());
-  flip_bit(folder.path() / "shard-000001.tar",
-           reader.entry(5).mask.offset + 20);
-  fs::remove(folder.path() / "shard-000002.tar");
-  const std::string text = verify_message(folder.path());
-  EXPECT_NE(text.find("shard-000000.tar"), std::string::npos) << text;
-  EXPECT_NE(text.find("truncated"), std::string::npos) << text;
-  EXPECT_NE(text.find("shard-000001.tar: 000005.mask.png"), std::string::npos)
-      << text;
-  EXPECT_NE(text.find("shard-000002.tar: missing"), std::string::npos) << text;
-  EXPECT_THROW(reader.read(3), DataError);
-  EXPECT_THROW(reader.read(5), DataError);
-  EXPECT_THROW(reader.read(9), DataError);
-  EXPECT_EQ(reader.read(6).key, "000006");  // whole beside a damaged one
-}
-
-TEST(Verify, FlippedBitOutsideMembersIsFound) {
-  const TemporaryFolder folder;
-  make_dataset(folder.path(), kPlan);
-  flip_bit(folder.path() / "shard-000000.tar", 110);  // a header's mode
-  EXPECT_NE(verify_message(folder.path()).find("shard-000000.tar"),
-            std::string::npos);
-}
-
-TEST(Verify, DamagedOrMissingIndexIsNamed) {
-  const TemporaryFolder folder;
-  make_dataset(folder.path(), kPlan);
-  flip_bit(manifest_path(folder.path()), 200);
-  EXPECT_NE(verify_message(folder.path()).find("manifest.json"),
-            std::string::npos);
-  EXPECT_THROW(ShardReader(folder.path()), DataError);
-  fs::remove(manifest_path(folder.path()));
-  EXPECT_NE(verify_message(folder.path()).find("manifest.json: missing"),
-            std::string::npos);
-}
-
-TEST(Mend, OnlyDamagedShardsAreMadeAgain) {
+// A listing cannot see this damage: finalize does, and the next plan then
+// holds the shard.
+TEST(Shards, FinalizeGivesDamagedShardsBackToThePlan) {
   const TemporaryFolder folder, reference;
   make_dataset(reference.path(), kPlan);
-  make_dataset(folder.path(), kPlan);
-  EXPECT_TRUE(mend_dataset(folder.path()).empty());
-  EXPECT_TRUE(dataset_done(folder.path()));
-  flip_bit(folder.path() / "shard-000001.tar", 600);
-  EXPECT_EQ(mend_dataset(folder.path()), std::vector<std::int64_t>{1});
-  EXPECT_TRUE(shard_done(folder.path(), 0));
-  EXPECT_FALSE(shard_done(folder.path(), 1));
-  EXPECT_TRUE(shard_done(folder.path(), 2));
-  make_dataset(folder.path(), kPlan);
-  EXPECT_EQ(all_bytes(folder.path()), all_bytes(reference.path()));
-}
-
-TEST(Mend, LostIndexMeansMakingAllAgain) {
-  const TemporaryFolder folder, reference;
-  make_dataset(reference.path(), kPlan);
-  make_dataset(folder.path(), kPlan);
-  flip_bit(manifest_path(folder.path()), 100);
-  mend_dataset(folder.path());
-  EXPECT_FALSE(shard_done(folder.path(), 0));
+  open_dataset(folder.path(), kPlan);
+  for (std::int64_t i = 0; i < kPlan.num_shards(); ++i) {
+    commit_shard(folder.path(), kPlan, i, made_shard(kPlan, i));
+  }
+  flip_bit(index_path(folder.path(), 2), 90);
+  try {
+    finalize_dataset(folder.path(), kPlan);
+    FAIL() << "a damaged index was taken";
+  } catch (const DataError& error) {
+    EXPECT_NE(std::string(error.what()).find("shard-000002.index: damaged"),
+              std::string::npos)
+        << error.what();
+  }
+  EXPECT_EQ(missing_shards(folder.path(), kPlan),
+            (std::vector<std::int64_t>{2}));
   make_dataset(folder.path(), kPlan);
   EXPECT_EQ(all_bytes(folder.path()), all_bytes(reference.path()));
 }
