@@ -42,6 +42,7 @@ const std::vector<Command>& commands() {
        run_command, /*resumable=*/true},
       {"evaluate", "score a run's tuned models; any number of workers",
        evaluate_command, /*resumable=*/true},
+      {"submit", "run a recipe as a chain of Slurm jobs", submit_command},
       {"report", "write the report of what a run has so far", report_command},
       {"train", "train a LoRA on a Stable Diffusion model, resumable",
        train_command, /*resumable=*/true},
