@@ -43,6 +43,7 @@ const std::vector<Command>& commands() {
       {"evaluate", "score a run's tuned models; any number of workers",
        evaluate_command, /*resumable=*/true},
       {"submit", "run a recipe as a chain of Slurm jobs", submit_command},
+      {"status", "how far a run and its Slurm jobs have come", status_command},
       {"report", "write the report of what a run has so far", report_command},
       {"train", "train a LoRA on a Stable Diffusion model, resumable",
        train_command, /*resumable=*/true},

@@ -103,11 +103,9 @@ lab_family() {
 
 lab_node_down() {
   local id
-  # A step's daemon leaves the node's own family; its spool folder tells whose
-  # it is.
-  for id in $(cat "$lab/node$1.id") $(pgrep -x slurmstepd || true); do
-    grep -qsz "slurmd.*-N.*node$1\|node$1" "/proc/$id/cmdline" ||
-      readlink "/proc/$id/cwd" | grep -q "$lab/spool/node$1" || continue
+  # A step's daemon is no child of the node's, but writes to the node's log.
+  for id in $(cat "$lab/node$1.id" 2>/dev/null) $(pgrep slurmstepd || true); do
+    find "/proc/$id/fd" -lname "$lab/log/node$1" 2>/dev/null | grep -q . || continue
     lab_family "$id"
   done | xargs -r kill -KILL 2>/dev/null || true
 }
