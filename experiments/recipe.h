@@ -105,9 +105,15 @@ struct TuneConfig {
   void validate() const;
 };
 
-// [generate] How the synthetic pairs are stored.
+// [generate] How the synthetic pairs are chosen and stored.
 struct GenerateConfig {
   int samples_per_shard = 16;
+  // Attempts at a pair that the gate rejects; the last one is kept, rejected.
+  int tries = 1;
+  // keep, or refuse pairs that copy a training image.
+  std::string copies = "keep";
+
+  void validate() const;  // ConfigError naming the option
 };
 
 // [place] Where things lie; never part of a result.
@@ -115,6 +121,9 @@ struct PlaceConfig {
   std::string weights;  // LiteMedSAM; empty: .deps/weights beside the program
   std::string cache;    // embedding cache; empty: RUN/cache
   double cache_gb = 40;
+  // Generation waits while less than so much is free, up to so long.
+  double min_free_gb = 0.5;
+  double full_wait_minutes = 60;
   std::string device = "cpu";  // that ranks compute on
   Deadlines deadlines;         // without progress
   std::string recorder;        // node-local; empty: $TMPDIR, else /tmp

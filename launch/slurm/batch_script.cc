@@ -147,11 +147,11 @@ std::vector<Job> make_chain(const Recipe& recipe,
   const bool generates = recipe.experiment.task == "generate";
   if (generates || uses_diffusion(recipe.experiment)) {
     add("generators", "trains what makes the images", 0, until("generators"));
-    add("datasets", "makes the images", workers, {"generate", "--run", run});
+    add("datasets", "makes the images", workers, {"generate", run});
   }
   if (!generates) {
     add("tuning", "tunes the segmenters", 0, until("tuning"));
-    add("evaluation", "scores them", workers, {"evaluate", "--watch", run});
+    add("evaluation", "scores them", workers, {"evaluate", run});
   }
   add("report", "finishes what is missing and writes the report", 0,
       {"run", ini, "--out", run});
