@@ -25,7 +25,8 @@ std::vector<SubmittedJob> read_submission(const std::filesystem::path& run) {
   if (!std::filesystem::exists(file)) return {};
   std::vector<SubmittedJob> jobs;
   try {
-    for (const auto& job : nlohmann::json::parse(read_file(file)).at("jobs")) {
+    const auto record = nlohmann::json::parse(read_file(file));
+    for (const auto& job : record.at("jobs")) {
       jobs.push_back({job.at("name"), job.at("id"), job.at("workers")});
     }
   } catch (const nlohmann::json::exception&) {

@@ -72,10 +72,12 @@ std::string dependency_text(const Job& job,
   return succeeded + (succeeded.empty() || ended.empty() ? "" : ",") + ended;
 }
 
-// A start counts its own submission's restarts alone.
-void remove_marks(const fs::path& run) {
+// What the jobs of an earlier submission have left for their restarts and for
+// `status`.
+void remove_records(const fs::path& run) {
   for (const auto& entry : fs::directory_iterator(slurm_folder(run))) {
-    if (entry.path().extension() == ".mark") fs::remove(entry.path());
+    const auto ending = entry.path().extension();
+    if (ending == ".mark" || ending == ".jsonl") fs::remove(entry.path());
   }
 }
 
@@ -118,7 +120,7 @@ void write_scripts(const OptionTable& recipe, const fs::path& run,
 std::vector<SubmittedJob> submit_scripts(const fs::path& run,
                                          const std::vector<Script>& scripts) {
   refuse_running(run);
-  remove_marks(run);
+  remove_records(run);
   std::vector<SubmittedJob> submitted;
   std::map<std::string, std::string> ids;
   for (const Script& script : scripts) {

@@ -13,8 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What job.sh has written of one element, of this submission alone: its job's
-// number goes up with every start but not with a restart.
+// What job.sh has written of one element.
 struct Element {
   bool started = false;
   int restarts = 0;
@@ -25,14 +24,9 @@ struct Element {
 Element read_element(const fs::path& file) {
   Element element;
   std::ifstream lines(file);
-  std::string job;
   for (std::string line; std::getline(lines, line);) {
     const auto record = nlohmann::json::parse(line, nullptr, false);
     if (!record.is_object()) continue;
-    if (record.value("job", "") != job) {
-      job = record.value("job", "");
-      element = Element();
-    }
     element.last_event = record.value("event", "");
     element.code = record.value("code", 0);
     if (element.last_event == "start") {

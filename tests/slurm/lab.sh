@@ -144,3 +144,24 @@ lab_down() {
     [ ! -f "$lab/$name.id" ] || kill -KILL "$(cat "$lab/$name.id")" 2>/dev/null || true
   done
 }
+
+fail() {
+  echo "FAILED: $1"
+  [ ! -f "${2:-}" ] || tail -40 "$2"
+  exit 1
+}
+
+# tiny_submit RUN ...: the recipe of tests/multirank/tiny_recipe.sh.
+tiny_submit() {
+  "$SONO_PROGRAM" submit "$SONO_SOURCE/experiments/quickstart.ini" \
+    "${TINY_OPTIONS[@]}" "${@:2}" --out "$1"
+}
+
+# The ids of what was submitted, in order.
+tiny_jobs() {
+  python3 -c 'import json, sys
+print(*[job["id"] for job in json.load(open(sys.argv[1]))["jobs"]])' "$1/slurm/submission.json"
+}
+
+# lab_ended "ID ID": none of them waits or runs.
+lab_ended() { [ -z "$(squeue -h -o %A | grep -xF "$(tr ' ' '\n' <<<"$1")")" ]; }
