@@ -57,11 +57,13 @@ std::string sbatch_value(const std::string& name, const std::string& text) {
                         ": holds a line break or another control character, "
                         "which no #SBATCH line can hold; give it without");
     }
-    // Bytes of UTF-8 stand for themselves.
-    if (!is_plain(c) && static_cast<unsigned char>(c) < 0x80) value += '\\';
+    // The latter two only so that a careless copy into a shell is harmless.
+    if (std::string_view("\"\\$`").find(c) != std::string_view::npos) {
+      value += '\\';
+    }
     value += c;
   }
-  return value;
+  return is_plain(text) ? text : '"' + value + '"';
 }
 
 std::string sbatch_file(const std::string& name, const std::string& path,
@@ -76,6 +78,7 @@ std::string sbatch_file(const std::string& name, const std::string& path,
     text += c;
     if (c == '%') text += '%';
   }
+  // Behind the quotes, since a pattern is none of the text.
   return sbatch_value(name, text) + pattern;
 }
 

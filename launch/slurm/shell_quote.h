@@ -15,9 +15,10 @@ std::string shell_word(const std::string& name, const std::string& text);
 std::string shell_array(const std::string& name,
                         const std::vector<std::string>& words);
 
-// A value of an #SBATCH line as sbatch takes such lines apart: by blanks,
-// quotes and backslashes. ConfigError naming `name` for control characters:
-// there a line break would end the line.
+// A value of an #SBATCH line as sbatch takes such lines apart: quotes hold
+// blanks and '#', a backslash takes any character as it is but a blank.
+// ConfigError naming `name` for control characters: a line break would end the
+// line.
 std::string sbatch_value(const std::string& name, const std::string& text);
 
 // The same for a file's name, in which sbatch also replaces %j and its like.

@@ -86,8 +86,9 @@ lab_wait() {
 
 # lab_start NAME PROGRAM...: a daemon; its id goes to NAME.id.
 lab_start() {
-  "${@:2}" >"$lab/log/$1.out" 2>&1 </dev/null 3>&- &
+  "${@:2}" >"$lab/log/$1.out" 2>&1 </dev/null &
   echo $! >"$lab/$1.id"
+  disown
 }
 
 lab_node_up() {

@@ -73,7 +73,7 @@ TEST(BatchScript, HoldsTheSitesWishes) {
        {"#!/bin/bash\n", "\n#SBATCH --nodes=3\n",
         "\n#SBATCH --ntasks-per-node=2\n", "\n#SBATCH --gpus-per-node=2\n",
         "\n#SBATCH --partition=gpu\n", "\n#SBATCH --time=12:00:00\n",
-        "\n#SBATCH --constraint=a100\\&ib\n", "\n#SBATCH --exclusive\n",
+        "\n#SBATCH --constraint=\"a100&ib\"\n", "\n#SBATCH --exclusive\n",
         "\n#SBATCH --signal=B:USR1@120\n", "\n#SBATCH --requeue\n",
         "\n#SBATCH --open-mode=append\n", "\nmodule load gcc/12 || exit 2\n",
         "\nexport GREETING='it'\\''s me'\n", "\nlauncher=(srun --mpi=pmix)\n",

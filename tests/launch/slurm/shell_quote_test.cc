@@ -47,8 +47,8 @@ TEST(ShellArray, KeepsEveryWordApart) {
             "0\n");
 }
 
-// bash takes words apart as sbatch does where there are only backslashes;
-// tests/slurm asks sbatch itself.
+// Between double quotes bash reads these as sbatch does; tests/slurm asks
+// sbatch itself.
 TEST(SbatchValue, IsOneWord) {
   for (const std::string& name : nasty_names()) {
     if (name.find_first_of("\n\t\x7f") != std::string::npos) {
@@ -62,7 +62,7 @@ TEST(SbatchValue, IsOneWord) {
 
 TEST(SbatchFile, TurnsReplacementsOff) {
   EXPECT_EQ(sbatch_file("--out", "/a%j/100%", "-%a.log"),
-            "/a\\%\\%j/100\\%\\%-%a.log");
+            "\"/a%%j/100%%\"-%a.log");
   EXPECT_ERROR(sbatch_file("--out", "/a\\b", ".log"), ConfigError, "--out",
                "backslash");
   EXPECT_ERROR(sbatch_file("--out", "/a\nb", ".log"), ConfigError, "--out",
