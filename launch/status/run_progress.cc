@@ -110,6 +110,7 @@ void look_at_cells(const fs::path& run, const Plan& plan,
       [](const fs::path& path) { return path.extension() == ".csv"; });
   stage.done = std::min(cells.files, stage.total);
   stage.seconds_each = cells.seconds_each();
+  stage.begun = stage.done > 0;
   stage.finished = stage.done == stage.total;
 }
 
@@ -172,7 +173,8 @@ std::vector<StageProgress> look_at_stages(const fs::path& run,
     stage.work = planned.work;
     stage.total = planned.items;
     const fs::path folder = stage_folder(run, planned.name);
-    stage.finished = !folder.empty() && fs::exists(folder / "stage.json");
+    stage.begun = !folder.empty();
+    stage.finished = stage.begun && fs::exists(folder / "stage.json");
     if (is_training(planned.work)) {
       look_at_training(history, stage);
     } else if (planned.work == Work::kGenerate) {

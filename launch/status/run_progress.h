@@ -16,6 +16,7 @@ namespace sono {
 struct StageProgress {
   std::string name;
   Work work = Work::kCheck;
+  bool begun = false;
   bool finished = false;
   std::int64_t done = 0, total = 0;  // steps, pairs or cells
   std::string unit;                  // empty: it is not counted

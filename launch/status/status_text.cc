@@ -25,9 +25,8 @@ std::string plural(std::int64_t count, const std::string& unit) {
 
 std::string stage_text(const StageProgress& stage) {
   if (stage.finished) return "done";
-  if (stage.unit.empty() || (stage.done == 0 && stage.seconds_each <= 0)) {
-    return "to come";
-  }
+  if (!stage.begun) return "to come";
+  if (stage.unit.empty()) return "at work";
   std::string text =
       std::to_string(stage.done) + "/" + plural(stage.total, stage.unit);
   if (stage.seconds_each > 0 && stage.done < stage.total) {

@@ -15,6 +15,7 @@ TEST(StatusText, ReadsAsPeopleWouldSayIt) {
   StageProgress stage;
   stage.name = "tune-a";
   stage.work = Work::kTune;
+  stage.begun = true;
   stage.done = 10;
   stage.total = 40;
   stage.unit = "step";
