@@ -37,6 +37,9 @@ Element read_element(const fs::path& file) {
   return element;
 }
 
+// Slurm may bring such a start back by itself.
+bool may_return(int code) { return code == 75 || code == 4 || code > 128; }
+
 void add_element(const Element& element, const std::string& name,
                  JobHistory& history) {
   if (!element.started) return;
@@ -45,7 +48,7 @@ void add_element(const Element& element, const std::string& name,
   if (element.last_event != "end") return;
   if (element.code == 0) {
     ++history.done;
-  } else {
+  } else if (history.queued.empty() || !may_return(element.code)) {
     history.failed.push_back(name + " ended with code " +
                              std::to_string(element.code));
   }
@@ -118,12 +121,22 @@ std::string state_text(const JobHistory& history) {
 
 std::vector<JobHistory> look_at_jobs(const fs::path& run,
                                      std::string& queue_trouble) {
-  std::vector<JobHistory> histories;
+  const auto submitted = read_submission(run);
   std::vector<std::string> ids;
-  for (const SubmittedJob& job : read_submission(run)) {
+  for (const SubmittedJob& job : submitted) ids.push_back(job.id);
+  std::vector<QueuedJob> queue;
+  try {
+    queue = queued_jobs(ids);
+  } catch (const Error& error) {
+    queue_trouble = error.what();
+  }
+  std::vector<JobHistory> histories;
+  for (const SubmittedJob& job : submitted) {
     JobHistory history;
     history.job = job;
-    ids.push_back(job.id);
+    for (const QueuedJob& queued : queue) {
+      if (queued.job == job.id) history.queued.push_back(queued);
+    }
     const auto add = [&](const std::string& name) {
       add_element(read_element(slurm_folder(run) / (name + ".jsonl")), name,
                   history);
@@ -133,15 +146,6 @@ std::vector<JobHistory> look_at_jobs(const fs::path& run,
       add(job.name + "-" + std::to_string(i));
     }
     histories.push_back(std::move(history));
-  }
-  try {
-    for (const QueuedJob& queued : queued_jobs(ids)) {
-      for (JobHistory& history : histories) {
-        if (history.job.id == queued.job) history.queued.push_back(queued);
-      }
-    }
-  } catch (const Error& error) {
-    queue_trouble = error.what();
   }
   return histories;
 }

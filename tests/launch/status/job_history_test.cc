@@ -56,6 +56,11 @@ TEST_F(JobHistoryTest, TheQueueSpeaksFirst) {
   EXPECT_EQ(state(1), "2 PENDING, 1 RUNNING");
   squeue("echo '11|PENDING|0:00|10:00|(Resources)'");
   EXPECT_EQ(state(0), "PENDING (Resources)");
+  record("1-generators",
+         std::string(kStart) +
+             R"({"event":"end","time":4,"job":"11","restart":0,"code":75})"
+             "\n");
+  EXPECT_EQ(state(0), "PENDING (Resources)");
 }
 
 TEST_F(JobHistoryTest, EndedJobsHaveLeftRecords) {
