@@ -201,6 +201,12 @@ void TuneConfig::validate() const {
   check_range("segment.jitter_px", jitter_px, 0, 255);
   check_choice("segment.frame", frame, {"fit", "squash"});
   check_choice("segment.augmented_box", augmented_box, {"after", "before"});
+  tuned_parts(*this);
+  lora.validate("segment_lora");
+}
+
+TunedParts tuned_parts(const TuneConfig& config) {
+  return parse_tuned_parts("segment.parts", config.parts);
 }
 
 void GenerateConfig::validate() const {
@@ -224,7 +230,15 @@ void Recipe::validate() const {
         " (4 trimesters, unknown included, of each phantom style "
         "and of the training cohort)");
   }
+  if (tuned_parts(tune) != TunedParts::kDecoder &&
+      asks_for_detector(experiment)) {
+    throw ConfigError(
+        "option experiment.prompts: detector reads the published encoder's "
+        "embeddings; leave it out with segment.parts = " +
+        tune.parts);
+  }
   generate.validate();
+  lease.validate();
   dist.validate();
   pretrain.validate("pretrain");
   adapt.validate("adapt");

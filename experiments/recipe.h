@@ -8,6 +8,7 @@
 
 #include "core/option.h"
 #include "data/cohort.h"
+#include "data/lease.h"
 #include "data/quality_gate.h"
 #include "dist/recorder/phase.h"
 #include "experiments/stable_diffusion_config.h"
@@ -16,6 +17,7 @@
 #include "trainer/diffusion_augment.h"
 #include "trainer/diffusion_model.h"
 #include "trainer/trainer.h"
+#include "trainer/tuned_parts.h"
 
 namespace sono {
 
@@ -101,9 +103,14 @@ struct TuneConfig {
   // The true box of an augmented image: of the mask after augmentation, or of
   // the mask before (as the paper's code has it).
   std::string augmented_box = "after";
+  std::string parts =
+      "decoder";  // decoder | lora | whole; trainer/tuned_parts.h
+  LoraConfig lora{.targets = {"attn.qkv"}, .rank = 4};  // with parts = lora
 
   void validate() const;
 };
+
+TunedParts tuned_parts(const TuneConfig& config);
 
 // [generate] How the synthetic pairs are chosen and stored.
 struct GenerateConfig {
@@ -153,6 +160,7 @@ struct Recipe {
   TuneConfig tune;
   GateConfig gate;
   GenerateConfig generate;
+  LeaseConfig lease;  // of work that ranks and workers share out
   PlaceConfig place;
 
   // Throws ConfigError naming the option that is out of range.

@@ -121,6 +121,11 @@ void describe_tuning(OptionTable& table, TuneConfig& tune) {
             "fit (longest side, min-max) or squash (to a square, / 255)");
   table.add("segment.augmented_box", &tune.augmented_box, kAddedResult,
             "box of an augmented image: of the mask after it, or before");
+  table.add("segment.parts", &tune.parts, kAddedResult,
+            "what tuning changes: decoder, lora (and an addition to the image "
+            "encoder, [segment_lora]) or whole (and the encoder itself); the "
+            "latter two with SAM ViT, and they encode at every step");
+  describe(table, "segment_lora", tune.lora, kAddedResult);
 }
 
 void describe_place(OptionTable& table, PlaceConfig& place) {
@@ -167,6 +172,7 @@ void describe(OptionTable& table, Recipe& recipe) {
   describe_tuning(table, recipe.tune);
   describe(table, recipe.gate);
   describe_generation(table, recipe.generate);
+  describe(table, recipe.lease);
   describe_place(table, recipe.place);
   // The lists' content is part of the result by the images that it names.
   table.add_family("train_list", &recipe.data.train_lists, kPlace,

@@ -43,8 +43,9 @@ std::int64_t share_out(const RunContext& context, Phase phase,
   };
   work.on_progress = [&](std::int64_t done) { progress.update(done); };
   std::int64_t done_here = 0;
-  run_together(context.comm,
-               [&] { done_here = run_leased_work(work, LeaseConfig()); });
+  run_together(context.comm, [&] {
+    done_here = run_leased_work(work, context.recipe.lease);
+  });
   progress.finish();
   return done_here;
 }

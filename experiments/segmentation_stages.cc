@@ -13,6 +13,7 @@ namespace sono {
 namespace {
 
 constexpr char kDecoderFile[] = "decoder.safetensors";
+constexpr char kTunedFile[] = "tuned.safetensors";
 
 PackCacheConfig cache_config(const PlaceConfig& place) {
   PackCacheConfig config;
@@ -29,10 +30,11 @@ struct PreparedImage {
 };
 
 // `boxed` is the mask that the box is drawn around.
-PreparedImage prepare(const Sample& sample, const cv::Mat& boxed,
-                      FrameFit fit) {
-  const SamFrame frame(sample.image.size(), SamFrame::kSidePx, fit);
-  return {sample.image, frame_target(sample.mask, SamFrame::kSidePx, fit),
+PreparedImage prepare(const Segmenter& segmenter, const Sample& sample,
+                      const cv::Mat& boxed) {
+  const SamFrame frame = segmenter.frame(sample.image.size());
+  return {sample.image,
+          frame_target(sample.mask, frame.side_px, segmenter.frame_fit()),
           frame.from_native(tight_box(boxed)), frame.whole()};
 }
 
@@ -41,8 +43,8 @@ struct PreparedPools {
   std::vector<PreparedImage> synthetic;
 };
 
-PreparedPools prepare_pools(const ArmImages& images, const TuneConfig& config) {
-  const FrameFit fit = frame_fit(config.frame);
+PreparedPools prepare_pools(const Segmenter& segmenter, const ArmImages& images,
+                            const TuneConfig& config) {
   PreparedPools pools;
   for (std::size_t i = 0; i < images.real_count(); ++i) {
     const Sample original = images.real(i, 0);
@@ -50,27 +52,33 @@ PreparedPools prepare_pools(const ArmImages& images, const TuneConfig& config) {
       const Sample sample = v == 0 ? original : images.real(i, v);
       const bool before = config.augmented_box == "before";
       pools.real.push_back(
-          prepare(sample, before ? original.mask : sample.mask, fit));
+          prepare(segmenter, sample, before ? original.mask : sample.mask));
     }
   }
   for (std::size_t i = 0; i < images.synthetic_count(); ++i) {
     const Sample sample = images.synthetic(i);
-    pools.synthetic.push_back(prepare(sample, sample.mask, fit));
+    pools.synthetic.push_back(prepare(segmenter, sample, sample.mask));
   }
   return pools;
 }
 
+// With cached embeddings while the encoder is frozen, else with its input.
 TrainingPool training_pool(const std::vector<PreparedImage>& prepared,
-                           std::int64_t variants, FrozenFeatures& features) {
+                           std::int64_t variants, SharedSegmenter& shared) {
   TrainingPool pool;
   pool.count = static_cast<std::int64_t>(prepared.size()) / variants;
   pool.variants = variants;
-  pool.get = [&prepared, &features, variants](std::int64_t index,
-                                              std::int64_t variant) {
+  pool.get = [&prepared, &shared, variants](std::int64_t index,
+                                            std::int64_t variant) {
     const PreparedImage& image =
         prepared.at(static_cast<std::size_t>(index * variants + variant));
-    return TrainingView{features.embedding(image.image), image.target,
-                        image.box, image.whole};
+    TrainingView view{at::Tensor(), image.target, image.box, image.whole};
+    if (shared.segmenter.tuned_parts() == TunedParts::kDecoder) {
+      view.embedding = shared.features.embedding(image.image);
+    } else {
+      view.input = shared.segmenter.input(image.image);
+    }
+    return view;
   };
   return pool;
 }
@@ -78,6 +86,7 @@ TrainingPool training_pool(const std::vector<PreparedImage>& prepared,
 SegmentationTaskConfig task_config_of(const Recipe& recipe,
                                       std::uint64_t seed) {
   SegmentationTaskConfig config;
+  config.parts = tuned_parts(recipe.tune);
   config.batch_size = recipe.segment.batch_size;
   config.seed = seed;
   config.max_jitter_px = recipe.tune.jitter_px;
@@ -87,38 +96,50 @@ SegmentationTaskConfig task_config_of(const Recipe& recipe,
   return config;
 }
 
+// Rank 0 saves what the training made; all go back to the published weights.
+nlohmann::json save_tuned(const RunContext& context, SharedSegmenter& shared,
+                          const std::filesystem::path& dir) {
+  const bool decoder = shared.segmenter.tuned_parts() == TunedParts::kDecoder;
+  const char* file = decoder ? kDecoderFile : kTunedFile;
+  run_together(context.comm, [&] {
+    if (!context.rank_zero()) return;
+    save_safetensors(dir / file, shared.segmenter.tuned_state());
+  });
+  shared.segmenter.use_published();
+  return {{"weights", file}, {"sha256", sha256_file(dir / file)}};
+}
+
 nlohmann::json tune(const RunContext& context, const ArmRun& run,
                     const ArmImages& images, SharedSegmenter& shared,
                     const std::string& stage_hash,
                     const std::filesystem::path& dir) {
-  const PreparedPools pools = prepare_pools(images, context.recipe.tune);
-  shared.encode(context, run.label(),
-                pools.real.size() + pools.synthetic.size(), [&](std::size_t i) {
-                  const std::size_t n = pools.real.size();
-                  return i < n ? pools.real[i].image
-                               : pools.synthetic[i - n].image;
-                });
-  shared.segmenter.reset_decoder();
+  const PreparedPools pools =
+      prepare_pools(shared.segmenter, images, context.recipe.tune);
+  if (shared.segmenter.tuned_parts() == TunedParts::kDecoder) {
+    shared.encode(
+        context, run.label(), pools.real.size() + pools.synthetic.size(),
+        [&](std::size_t i) {
+          const std::size_t n = pools.real.size();
+          return i < n ? pools.real[i].image : pools.synthetic[i - n].image;
+        });
+  }
   TrainConfig config = context.recipe.segment;
   config.dist = context.recipe.dist;
   config.seed = run.seed;
   config.steps = tuning_steps(context.recipe, images.count());
-  SegmentationTask task(
-      shared.segmenter.model(),
-      training_pool(pools.real, images.variants(), shared.features),
-      training_pool(pools.synthetic, 1, shared.features),
-      task_config_of(context.recipe, run.seed));
+  shared.segmenter.begin_tuning(run.seed);
+  SegmentationTask task(shared.segmenter.model(),
+                        training_pool(pools.real, images.variants(), shared),
+                        training_pool(pools.synthetic, 1, shared),
+                        task_config_of(context.recipe, run.seed),
+                        shared.segmenter.lora());
   const TrainResult result =
       train(context.comm, task, config, stage_hash, dir / "checkpoints",
             context.stop, &context.log, "tune " + run.label());
-  run_together(context.comm, [&] {
-    if (!context.rank_zero()) return;
-    save_safetensors(dir / kDecoderFile, shared.segmenter.decoder_state());
-  });
-  return {{"weights", kDecoderFile},
-          {"sha256", sha256_file(dir / kDecoderFile)},
-          {"loss", result.loss},
-          {"synthetic", images.synthetic_count()}};
+  nlohmann::json outputs = save_tuned(context, shared, dir);
+  outputs["loss"] = result.loss;
+  outputs["synthetic"] = images.synthetic_count();
+  return outputs;
 }
 
 }  // namespace
@@ -187,11 +208,13 @@ SharedSegmenter::SharedSegmenter(const Recipe& recipe,
       features(segmenter, &cache) {
   check_segmenter(recipe, segmenter.model().config());
   segmenter.set_frame_fit(frame_fit(recipe.tune.frame));
+  segmenter.set_tuned_parts(tuned_parts(recipe.tune), recipe.tune.lora);
 }
 
 void SharedSegmenter::encode(const RunContext& context,
                              const std::string& label, std::size_t count,
                              const std::function<cv::Mat(std::size_t)>& image) {
+  segmenter.use_published();
   const auto rank = static_cast<std::size_t>(context.comm.rank());
   const auto world = static_cast<std::size_t>(context.comm.world_size());
   const PhaseMark mark(context.comm.recorder(), Phase::kEncode);
@@ -215,7 +238,7 @@ StageResult tune_segmenter(const RunContext& context, const Study& study,
                            SharedSegmenter& shared) {
   const nlohmann::json inputs = {
       {"arm", run.arm},
-      {"options", context.options.results({"dist", "segment"})},
+      {"options", context.options.results({"dist", "segment", "segment_lora"})},
       {"weights", shared.segmenter.weights_hash()},
       {"real", study.subset_inputs(run)},
       {"variants", images.variants()},

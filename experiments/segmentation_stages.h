@@ -1,5 +1,5 @@
 #pragma once
-// The segmenter of a run, and the stage that tunes its mask decoder for an arm.
+// The segmenter of a run, and the stage that tunes it for an arm.
 
 #include "data/pack_cache.h"
 #include "experiments/arm_images.h"
@@ -23,7 +23,7 @@ class SharedSegmenter {
   SharedSegmenter(const Recipe& recipe, const std::filesystem::path& out);
 
   // Encodes the images that are not in the cache yet, shared out over the
-  // ranks. All ranks must call with equal images.
+  // ranks, by the published encoder. All ranks must call with equal images.
   void encode(const RunContext& context, const std::string& label,
               std::size_t count,
               const std::function<cv::Mat(std::size_t)>& image);
@@ -33,9 +33,9 @@ class SharedSegmenter {
   FrozenFeatures features;
 };
 
-// Updates of the decoder on the run's images, as [segment] asks for: by default
-// the same number for every arm, half gt-box and half frame prompts, and half
-// of each batch synthetic where the arm has synthetic images.
+// Updates of the segmenter on the run's images, as [segment] asks for: by
+// default the same number for every arm, half gt-box and half frame prompts,
+// and half of each batch synthetic where the arm has synthetic images.
 // `synthetic_inputs` names where the synthetic images come from. Outputs:
 // "weights" (file name in the stage's folder), "sha256". All ranks must call.
 StageResult tune_segmenter(const RunContext& context, const Study& study,

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "core/message.h"
 #include "data/contact_sheet.h"
 #include "data/image_file.h"
 #include "data/shards/reader.h"
@@ -81,6 +82,7 @@ std::int64_t make_shards(const RunContext& context, const GenerationJob& job,
   work.is_done = [&](std::int64_t i) { return shard_done(dataset, i); };
   work.work = [&](std::int64_t i) {
     if (!maker) maker = std::make_unique<ShardMaker>(job);
+    log_debug("making shard " + std::to_string(i));
     const auto samples = maker->make(i);
     space.write([&] { commit_shard(dataset, job.plan, i, samples); });
   };

@@ -43,7 +43,7 @@ std::string FrozenFeatures::key(const at::Tensor& frame) const {
   hash.update(segmenter_.model().config().is_vit()
                   ? "sam-vit-embedding-1 "
                   : "lite-medsam-embedding-2 ");
-  hash.update(segmenter_.weights_hash());
+  hash.update(segmenter_.encoder_hash());
   hash.update(machine_kind().dump());
   hash.update(pixels.data_ptr(), pixels.nbytes());
   return hash.hex();

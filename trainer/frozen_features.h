@@ -1,6 +1,6 @@
 #pragma once
-// Embeddings of the frozen encoder, computed once: kept in memory (the most
-// recent ones) and in a cache on disk that every arm, seed and evaluation
+// Embeddings of the segmenter's encoder, computed once: kept in memory (the
+// most recent ones) and in a cache on disk that every arm, seed and evaluation
 // shares. A cached embedding has the bits of a fresh one. One thread at a time.
 
 #include <list>

@@ -17,6 +17,7 @@
 #include "models/lora/lora_set.h"
 #include "models/sam/sam.h"
 #include "trainer/task.h"
+#include "trainer/tuned_parts.h"
 
 namespace sono {
 
@@ -37,13 +38,6 @@ struct TrainingPool {
   std::int64_t variants = 1;
   std::function<TrainingView(std::int64_t index, std::int64_t variant)> get;
 };
-
-// What a training changes.
-enum class TunedParts { kDecoder, kDecoderAndLora, kWhole };
-
-// "decoder", "lora" or "whole"; ConfigError naming `option`.
-TunedParts parse_tuned_parts(const std::string& option,
-                             const std::string& text);
 
 struct SegmentationTaskConfig {
   TunedParts parts = TunedParts::kDecoder;

@@ -3,6 +3,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "core/check.h"
+#include "core/error.h"
 #include "core/hash.h"
 #include "data/mask.h"
 #include "models/io/safetensors.h"
@@ -12,6 +13,28 @@ namespace sono {
 namespace {
 
 constexpr char kDecoderPrefix[] = "mask_decoder.";
+constexpr char kEncoderPrefix[] = "image_encoder.";
+constexpr char kLoraPrefix[] = "lora.";
+
+// What `state` holds under `prefix`, without it.
+StateDict part_of(const StateDict& state, const std::string& prefix) {
+  StateDict part;
+  for (const auto& [name, tensor] : state) {
+    if (name.starts_with(prefix)) part[name.substr(prefix.size())] = tensor;
+  }
+  return part;
+}
+
+void check_names(const StateDict& state, const std::string& source) {
+  for (const auto& [name, tensor] : state) {
+    if (name.starts_with(kDecoderPrefix) || name.starts_with(kEncoderPrefix) ||
+        name.starts_with(kLoraPrefix)) {
+      continue;
+    }
+    throw DataError(source + ": " + name +
+                    " is of no part that a tuning changes");
+  }
+}
 
 int side(std::int64_t px) { return static_cast<int>(px); }
 
@@ -20,10 +43,9 @@ int side(std::int64_t px) { return static_cast<int>(px); }
 Segmenter Segmenter::load(const std::filesystem::path& weights) {
   Segmenter segmenter;
   segmenter.weights_hash_ = sha256_file(sam_weights_file(weights));
+  segmenter.encoder_hash_ = segmenter.weights_hash_;
   segmenter.model_ = load_sam(weights);
-  for (const auto& [name, tensor] : segmenter.decoder_state()) {
-    segmenter.published_decoder_[name] = tensor.clone();
-  }
+  segmenter.set_tuned_parts(TunedParts::kDecoder, {});
   return segmenter;
 }
 
@@ -79,30 +101,87 @@ Box Segmenter::self_box(const at::Tensor& embedding, cv::Size native) const {
   return place.from_native(tight_box(mask));
 }
 
-StateDict Segmenter::decoder_state() const {
-  StateDict state;
-  for (const auto& [name, tensor] : model_->mask_decoder.state()) {
-    state[kDecoderPrefix + name] = tensor.detach();
+void Segmenter::set_tuned_parts(TunedParts parts, const LoraConfig& lora) {
+  const bool in_encoder = parts != TunedParts::kDecoder;
+  SamImageEncoder& encoder = model_->image_encoder();
+  if (in_encoder && !encoder.is_trainable()) {
+    throw ConfigError(
+        "option segment.parts: LiteMedSAM's image encoder cannot be trained; "
+        "tune its decoder, or give SAM ViT weights with place.weights");
   }
+  parts_ = parts;
+  lora_.reset();
+  if (parts == TunedParts::kDecoderAndLora) {
+    lora_ = std::make_unique<LoraSet>(
+        encoder,
+        choose_targets(encoder, lora, "the image encoder", "segment_lora"),
+        lora.init);
+    lora_->detach();
+  }
+  published_.clear();
+  for (const auto& [name, tensor] : tuned_state()) {
+    if (!name.starts_with(kLoraPrefix)) published_[name] = tensor.clone();
+  }
+}
+
+void Segmenter::begin_tuning(std::uint64_t seed) {
+  use_published();
+  used_ = encoder_hash_ = "in training";
+  if (!lora_) return;
+  lora_->initialize(seed);
+  lora_->attach();
+}
+
+StateDict Segmenter::tuned_state() const {
+  StateDict state;
+  const auto add = [&](const std::string& prefix, const Module& module) {
+    for (const auto& [name, tensor] : module.state()) {
+      state[prefix + name] = tensor.detach();
+    }
+  };
+  add(kDecoderPrefix, model_->mask_decoder);
+  if (parts_ == TunedParts::kWhole) {
+    add(kEncoderPrefix, model_->image_encoder());
+  }
+  if (lora_) add(kLoraPrefix, *lora_);
   return state;
 }
 
-void Segmenter::load_decoder(const std::filesystem::path& weights) {
-  set_decoder(load_safetensors(weights), weights.string());
-}
-
-void Segmenter::reset_decoder() {
-  set_decoder(published_decoder_, "the published decoder");
-}
-
-void Segmenter::set_decoder(const StateDict& state, const std::string& source) {
-  StateDict own;
-  for (const auto& [name, tensor] : state) {
-    const bool ours = name.rfind(kDecoderPrefix, 0) == 0;
-    own[ours ? name.substr(sizeof(kDecoderPrefix) - 1) : name] = tensor;
+void Segmenter::use_tuned(const std::filesystem::path& file,
+                          const std::string& hash) {
+  if (used_ == hash) return;
+  use_published();
+  used_ = "being loaded";
+  const StateDict state = load_safetensors(file);
+  set_weights(state, file.string());
+  if (lora_) {
+    lora_->load_state(part_of(state, kLoraPrefix), file.string());
+    lora_->requires_grad(false);
+    lora_->attach();
   }
-  model_->mask_decoder.load_state(own, source);
-  model_->mask_decoder.requires_grad(false);
+  if (parts_ != TunedParts::kDecoder) encoder_hash_ = hash;
+  used_ = hash;
+}
+
+void Segmenter::use_published() {
+  if (used_.empty()) return;
+  if (lora_) lora_->detach();
+  set_weights(published_, "the published weights");
+  encoder_hash_ = weights_hash_;
+  used_.clear();
+}
+
+void Segmenter::set_weights(const StateDict& state, const std::string& source) {
+  check_names(state, source);
+  const auto load = [&](Module& module, const char* prefix) {
+    module.load_state(part_of(state, prefix), source);
+    module.requires_grad(false);
+  };
+  load(model_->mask_decoder, kDecoderPrefix);
+  if (parts_ == TunedParts::kWhole) {
+    load(model_->image_encoder(), kEncoderPrefix);
+    model_->image_encoder().fold();
+  }
 }
 
 }  // namespace sono

@@ -1,7 +1,7 @@
 #pragma once
 // The segmenter as the experiments see it: images and boxes in, masks out.
-// LiteMedSAM or SAM ViT-B, L, H; the encoder stays frozen, the mask decoder may
-// be swapped for a tuned one. One thread at a time.
+// LiteMedSAM or SAM ViT-B, L, H, as published or with what a tuning made of it.
+// One thread at a time.
 //
 // Boxes and logits live in the frame of trainer/sam_frame.h, whose side is that
 // of the logits (256 px); where the encoder's input is larger, prompts are
@@ -12,8 +12,10 @@
 #include <opencv2/core.hpp>
 #include <string>
 
+#include "models/lora/lora_set.h"
 #include "models/sam/load_sam.h"
 #include "trainer/sam_frame.h"
+#include "trainer/tuned_parts.h"
 
 namespace sono {
 
@@ -50,24 +52,42 @@ class Segmenter {
   // for the whole frame, or the whole frame when that mask is empty.
   Box self_box(const at::Tensor& embedding, cv::Size native) const;
 
-  // Decoder weights: names start with "mask_decoder.".
-  StateDict decoder_state() const;
-  // A tuned decoder saved with save_safetensors(decoder_state()); strict.
-  void load_decoder(const std::filesystem::path& weights);
-  // Back to the published decoder, without gradients.
-  void reset_decoder();
+  // What a tuning changes and its weights hold; the decoder at first. `lora` is
+  // for kDecoderAndLora. ConfigError naming segment.parts when the image
+  // encoder cannot be trained (LiteMedSAM's).
+  void set_tuned_parts(TunedParts parts, const LoraConfig& lora);
+  TunedParts tuned_parts() const { return parts_; }
+  // The encoder's addition, in use until the next use_...; null without.
+  LoraSet* lora() { return lora_.get(); }
+
+  // The published weights, and a new addition drawn by `seed`: to be trained.
+  void begin_tuning(std::uint64_t seed);
+  // The tuned parts' weights: names start with "mask_decoder.",
+  // "image_encoder." or "lora.".
+  StateDict tuned_state() const;
+  // From now on with the tuned weights of `file`, saved with
+  // save_safetensors(tuned_state()); strict. `hash` names them.
+  void use_tuned(const std::filesystem::path& file, const std::string& hash);
+  // From now on as published, without gradients.
+  void use_published();
+  // Names the encoder in use: weights_hash(), or the hash given for tuned
+  // weights that hold one.
+  const std::string& encoder_hash() const { return encoder_hash_; }
 
   Sam& model() { return *model_; }
   const Sam& model() const { return *model_; }
 
  private:
   Segmenter() = default;
-  void set_decoder(const StateDict& state, const std::string& source);
+  void set_weights(const StateDict& state, const std::string& source);
 
   std::unique_ptr<Sam> model_;
-  std::string weights_hash_;
+  std::string weights_hash_, encoder_hash_;
+  std::string used_;  // hash of the tuned weights in use, empty: published
   FrameFit frame_fit_ = FrameFit::kFit;
-  StateDict published_decoder_;
+  TunedParts parts_ = TunedParts::kDecoder;
+  std::unique_ptr<LoraSet> lora_;  // goes before the model
+  StateDict published_;            // of the parts that a tuning changes
 };
 
 }  // namespace sono

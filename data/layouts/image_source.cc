@@ -161,17 +161,38 @@ void add_frames(const ImageSource& source, int frames,
   }
 }
 
+// Facts of all files; one DataError for all that are damaged or may show a
+// name.
+std::vector<FileFacts> read_facts(std::vector<ImageSource>& sources,
+                                  const CohortConfig& config) {
+  constexpr int kMostNamed = 20;
+  std::vector<FileFacts> facts(sources.size());
+  std::string refused;
+  int bad = 0;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    ImageSource& source = sources[i];
+    if (source.info.id.empty()) source.info.id = stem_of(source.image);
+    try {
+      facts[i] = file_facts(source.image);
+      add_facts(source, facts[i]);
+      check_text(source, facts[i], config);
+    } catch (const DataError& error) {
+      if (++bad > kMostNamed) continue;
+      refused += (bad == 1 ? "" : "\n") + std::string(error.what());
+    }
+  }
+  if (bad > kMostNamed) {
+    refused += "\nand " + std::to_string(bad - kMostNamed) + " files more";
+  }
+  if (bad > 0) throw DataError(refused);
+  return facts;
+}
+
 }  // namespace
 
 std::vector<CohortEntry> make_entries(std::vector<ImageSource> sources,
                                       const CohortConfig& config) {
-  std::vector<FileFacts> facts;
-  for (ImageSource& source : sources) {
-    facts.push_back(file_facts(source.image));
-    if (source.info.id.empty()) source.info.id = stem_of(source.image);
-    add_facts(source, facts.back());
-    check_text(source, facts.back(), config);
-  }
+  const std::vector<FileFacts> facts = read_facts(sources, config);
   name_people(sources, facts, config);
   std::vector<CohortEntry> entries;
   for (std::size_t i = 0; i < sources.size(); ++i) {

@@ -35,13 +35,11 @@ cv::Mat Predictor::blind_mask(const Candidate& candidate, const Box& box,
 }
 
 void Predictor::use_weights(const Candidate& candidate) {
-  if (loaded_ == candidate.checkpoint_hash) return;
   if (candidate.weights.empty()) {
-    segmenter_.reset_decoder();
+    segmenter_.use_published();
   } else {
-    segmenter_.load_decoder(candidate.weights);
+    segmenter_.use_tuned(candidate.weights, candidate.checkpoint_hash);
   }
-  loaded_ = candidate.checkpoint_hash;
 }
 
 PromptedMask Predictor::predict(const Candidate& candidate,

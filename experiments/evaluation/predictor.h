@@ -40,7 +40,6 @@ class Predictor {
   Segmenter& segmenter_;
   FrozenFeatures& features_;
   int jitter_px_;
-  std::string loaded_;  // checkpoint hash of the weights in the segmenter
 };
 
 }  // namespace sono

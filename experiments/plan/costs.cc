@@ -106,6 +106,7 @@ void count_latent(const Recipe& recipe, UnitCosts& costs) {
 void measure_segmenter(const Recipe& recipe, UnitCosts& costs) {
   Segmenter segmenter = Segmenter::load(find_weights(recipe));
   segmenter.set_frame_fit(frame_fit(recipe.tune.frame));
+  segmenter.set_tuned_parts(tuned_parts(recipe.tune), recipe.tune.lora);
   const Sample sample = phantom_sample(recipe.experiment, kArmPhantoms, 0);
   at::Tensor embedding;
   costs.encode =
@@ -116,16 +117,22 @@ void measure_segmenter(const Recipe& recipe, UnitCosts& costs) {
     score_case(segmenter.predict(embedding, frame.whole(), frame.native),
                sample.mask, row);
   });
-  const TrainingView view{
+  TrainingView view{
       embedding,
       frame_target(sample.mask, frame.side_px, segmenter.frame_fit()),
       frame.whole(), frame.whole()};
+  if (segmenter.tuned_parts() != TunedParts::kDecoder) {
+    view.embedding = at::Tensor();
+    view.input = segmenter.input(sample.image);
+  }
   TrainingPool pool;
   pool.count = 1;
   pool.get = [&](auto, auto) { return view; };
   SegmentationTaskConfig config;
+  config.parts = segmenter.tuned_parts();
   config.batch_size = recipe.segment.batch_size;
-  SegmentationTask task(segmenter.model(), pool, {}, config);
+  segmenter.begin_tuning(/*seed=*/0);
+  SegmentationTask task(segmenter.model(), pool, {}, config, segmenter.lora());
   costs.tune_lane = seconds_of(
       [&] { task.loss(0, 0, lane_size(recipe.segment)).backward(); });
 }

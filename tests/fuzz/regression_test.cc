@@ -10,6 +10,8 @@
 
 #include "core/atomic_file.h"
 #include "core/random.h"
+#include "data/image_file.h"
+#include "data/shards/tar.h"
 #include "models/io/safetensors.h"
 #include "tests/fuzz/targets.h"
 #include "tests/models/io/zip_writer.h"
@@ -115,6 +117,36 @@ TEST(Fuzz, Tokenizer) {
                    "\x03{\"model\": {}}", "\x04" + settings,
                    "\x05 caf\xc3\xa9 \xf0\x9f\x91\x8d <|endoftext|>"},
                   150);
+}
+
+std::string clinical(const std::string& name) {
+  return read_file(fs::path(SONO_SOURCE_DIR) /
+                   "tests/parity/fixtures/clinical" / name);
+}
+
+TEST(Fuzz, ImagesOfEveryFormat) {
+  cv::Mat image(11, 16, CV_8UC1);
+  cv::randu(image, 0, 256);
+  const auto png = encode_png(image);
+  expect_survives(
+      "image", fuzz::fuzz_image,
+      {std::string(png.begin(), png.end()),
+       read_file(fs::path(SONO_SOURCE_DIR) / "tests/data/cohort/grey.jpg")},
+      1000);
+  expect_survives("dicom", fuzz::fuzz_dicom,
+                  {clinical("implicit.dcm"), clinical("inverted.dcm"),
+                   clinical("rgb.dcm"), clinical("rle.dcm")},
+                  300);
+  expect_survives("nifti", fuzz::fuzz_nifti,
+                  {clinical("big_endian.nii"), clinical("floats.nii")}, 500);
+}
+
+TEST(Fuzz, ArchivesAndTables) {
+  TarWriter tar;
+  tar.add("000000.json", "{}");
+  tar.add("000001.json", std::string(700, 'x'));
+  expect_survives("tar", fuzz::fuzz_tar, {tar.finish()}, 1000);
+  expect_survives("csv", fuzz::fuzz_csv, {"a,\"b,\"\"c\"\r\n1,2\n"}, 2000);
 }
 
 }  // namespace

@@ -21,5 +21,15 @@ int fuzz_config(const std::uint8_t* data, std::size_t size);
 // The first byte chooses a tokenizer file that the rest replaces, or the
 // prompt.
 int fuzz_tokenizer(const std::uint8_t* data, std::size_t size);
+// A PNG, JPEG or TIFF file.
+int fuzz_image(const std::uint8_t* data, std::size_t size);
+// A DICOM file: its facts and its last frame.
+int fuzz_dicom(const std::uint8_t* data, std::size_t size);
+// A NIfTI file: its facts, its last slice, and its first as labels.
+int fuzz_nifti(const std::uint8_t* data, std::size_t size);
+// A tar archive.
+int fuzz_tar(const std::uint8_t* data, std::size_t size);
+// A table.
+int fuzz_csv(const std::uint8_t* data, std::size_t size);
 
 }  // namespace sono::fuzz

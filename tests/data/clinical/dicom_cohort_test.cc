@@ -69,6 +69,16 @@ TEST_F(DicomCohort, WhatLiesOutsideOfTheRegionIsBlack) {
   EXPECT_EQ(cv::countNonZero(outside), 0);
 }
 
+TEST_F(DicomCohort, EveryDamagedFileIsNamedAtOnce) {
+  for (const char* name : {"a.dcm", "b.dcm", "c.dcm"}) {
+    write_dicom(dir_ / name, scan());
+  }
+  for (const char* name : {"a.dcm", "c.dcm"}) {
+    std::filesystem::resize_file(dir_ / name, 300);
+  }
+  EXPECT_ERROR(open_cohort("us", dir_), DataError, "a.dcm", "c.dcm");
+}
+
 TEST_F(DicomCohort, PixelsThatMayHoldANameAreRefused) {
   TestDicom dicom = scan();
   dicom.change = nullptr;

@@ -116,14 +116,15 @@ TEST_F(SegmenterTest, ATunedDecoderIsLoadedAndTakenBack) {
   const at::Tensor embedding = segmenter_->encode(image);
   const Box box = SamFrame(image.size()).whole();
   const at::Tensor published = segmenter_->logits(embedding, box);
-  StateDict tuned = segmenter_->decoder_state();
+  StateDict tuned = segmenter_->tuned_state();
   tuned["mask_decoder.mask_tokens.weight"] =
       tuned["mask_decoder.mask_tokens.weight"] + 0.5;
   const fs::path path = fs::path(::testing::TempDir()) / "tuned.safetensors";
   save_safetensors(path, tuned);
-  segmenter_->load_decoder(path);
+  segmenter_->use_tuned(path, "tuned");
+  EXPECT_EQ(segmenter_->encoder_hash(), segmenter_->weights_hash());
   EXPECT_FALSE(at::equal(segmenter_->logits(embedding, box), published));
-  segmenter_->reset_decoder();
+  segmenter_->use_published();
   EXPECT_TRUE(at::equal(segmenter_->logits(embedding, box), published));
 }
 
@@ -132,8 +133,10 @@ TEST_F(SegmenterTest, RefusesWeightsThatDoNotFit) {
                "/nonexistent.pth");
   const fs::path path = fs::path(::testing::TempDir()) / "wrong.safetensors";
   save_safetensors(path, {{"w", at::zeros({2})}});
-  EXPECT_ERROR(segmenter_->load_decoder(path), DataError, "wrong.safetensors",
-               "unexpected: w");
+  EXPECT_ERROR(segmenter_->use_tuned(path, "wrong"), DataError,
+               "wrong.safetensors", "w is of no part");
+  EXPECT_ERROR(segmenter_->set_tuned_parts(TunedParts::kWhole, {}), ConfigError,
+               "segment.parts", "LiteMedSAM");
 }
 
 }  // namespace
