@@ -81,7 +81,7 @@ std::string left_text(const RunStatus& status) {
   if (status.finished()) return "left: nothing\n";
   const TimeLeft left = time_left(status.stages);
   if (!left.seconds) {
-    return "left: not known before " + left.unknown + " has begun\n";
+    return "left: not known until " + left.unknown + " has got on a little\n";
   }
   return "left: " + duration_text(*left.seconds) +
          " of work, waiting for nodes not counted\n";

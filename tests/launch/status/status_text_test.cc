@@ -47,7 +47,7 @@ TEST(StatusCommand, ShowsASubmittedRunAndRefusesOthers) {
                 0, {});
   expect_result("status " + run, 0,
                 {"stages: 0 of", "pretrain-concat", "to come",
-                 "none were submitted", "no step yet", "not known before"});
+                 "none were submitted", "no step yet", "not known until"});
   expect_result("status --mark " + run, 0, {"stages=0,steps=0,files=0"});
 }
 
