@@ -102,6 +102,7 @@ int submit_command(const Arguments& args) {
   const auto scripts = make_scripts(recipe, submission);
   make_directories(slurm_folder(submission.run));
   const SubmissionLock lock(submission.run);
+  refuse_running(submission.run);
   write_scripts(line.config(), submission.run, scripts);
   if (arguments.dry_run) {
     for (const Script& script : scripts) print_job(script, "-");

@@ -159,8 +159,8 @@ std::vector<QueuedJob> queued_jobs(const std::vector<std::string>& ids) {
   const bool forgotten =
       found.error.find("Invalid job id") != std::string::npos;
   if (found.exit_code != 0 && !forgotten) {
-    throw Error("squeue cannot tell which jobs wait or run: " +
-                first_line(found.error));
+    throw CommError("squeue cannot tell which jobs wait or run: " +
+                    first_line(found.error));
   }
   std::vector<QueuedJob> jobs;
   for (const std::string& line : split(found.out, '\n')) {

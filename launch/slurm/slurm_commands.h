@@ -40,12 +40,12 @@ struct QueuedJob {
   std::string limit;
 };
 
-// Those of these jobs that wait or run. Error, with what squeue said, where it
-// cannot tell.
+// Those of these jobs that wait or run. CommError, with what squeue said, where
+// it cannot tell.
 std::vector<QueuedJob> queued_jobs(const std::vector<std::string>& ids);
 
-// Submits a script behind other jobs ("afterok:12"); its id. Error with
-// what sbatch said.
+// Submits a script behind other jobs ("afterok:12"); its id. ConfigError
+// with what sbatch said.
 std::string submit_script(const std::string& script,
                           const std::string& dependencies);
 

@@ -45,21 +45,6 @@ void check_readable(const fs::path& file, const std::string& text) {
   }
 }
 
-void refuse_running(const fs::path& run) {
-  std::vector<std::string> ids;
-  for (const SubmittedJob& job : read_submission(run)) ids.push_back(job.id);
-  std::string found;
-  for (const QueuedJob& job : queued_jobs(ids)) {
-    found += " " + job.id + " (" + job.state + ")";
-  }
-  if (found.empty()) return;
-  throw ConfigError(run.string() +
-                    ": jobs of an earlier submission are in the "
-                    "queue:" +
-                    found +
-                    "; they do the same work. Let them end, or scancel them");
-}
-
 std::string dependency_text(const Job& job,
                             const std::map<std::string, std::string>& ids) {
   std::string succeeded, ended;
@@ -117,9 +102,23 @@ void write_scripts(const OptionTable& recipe, const fs::path& run,
   }
 }
 
+void refuse_running(const fs::path& run) {
+  std::vector<std::string> ids;
+  for (const SubmittedJob& job : read_submission(run)) ids.push_back(job.id);
+  std::string found;
+  for (const QueuedJob& job : queued_jobs(ids)) {
+    found += " " + job.id + " (" + job.state + ")";
+  }
+  if (found.empty()) return;
+  throw ConfigError(run.string() +
+                    ": jobs of an earlier submission are in the "
+                    "queue:" +
+                    found +
+                    "; they do the same work. Let them end, or scancel them");
+}
+
 std::vector<SubmittedJob> submit_scripts(const fs::path& run,
                                          const std::vector<Script>& scripts) {
-  refuse_running(run);
   remove_records(run);
   std::vector<SubmittedJob> submitted;
   std::map<std::string, std::string> ids;

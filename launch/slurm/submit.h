@@ -24,9 +24,13 @@ std::vector<Script> make_scripts(const Recipe& recipe,
 void write_scripts(const OptionTable& recipe, const std::filesystem::path& run,
                    const std::vector<Script>& scripts);
 
-// Refuses (ConfigError, with their ids) while jobs of an earlier submission
-// wait or run; else submits all. Each is recorded as soon as it has an id. When
-// sbatch refuses one, those before it are cancelled.
+// ConfigError, with their ids, while jobs of an earlier submission wait or run:
+// they do the same work, and read what would be written. CommError where Slurm
+// does not tell.
+void refuse_running(const std::filesystem::path& run);
+
+// Submits all, each behind those it depends on, and records each as soon as it
+// has an id. When sbatch refuses one, those before it are cancelled.
 std::vector<SubmittedJob> submit_scripts(const std::filesystem::path& run,
                                          const std::vector<Script>& scripts);
 
