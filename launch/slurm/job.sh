@@ -67,6 +67,15 @@ requeue() {
   exit "$2"
 }
 
+# pmix keeps a folder for each step on each node, by job and step. A node that
+# was lost may still have those of earlier starts, and a step of the same number
+# fails there; so a restart leaves the numbers used before to steps without pmix.
+skip_step_numbers() {
+  local i
+  [ "${launcher[0]:-}" = srun ] || return 0
+  for ((i = 0; i < restart; ++i)); do srun --mpi=none --nodes=1 --ntasks=1 true; done
+}
+
 child='' caught=''
 ask_to_stop() {
   caught=1
@@ -80,6 +89,7 @@ check_restarts
 say "start $restart of job $SLURM_JOB_ID on ${SLURM_JOB_NODELIST:-$(hostname)}"
 record start
 check_progress
+skip_step_numbers
 
 # bash runs a trap only between commands, so the program runs beside it. A wait
 # that a trap has broken says nothing of the program.
