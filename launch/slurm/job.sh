@@ -9,6 +9,8 @@
 # a rank or a node was lost.
 
 element=$job${SLURM_ARRAY_TASK_ID:+-$SLURM_ARRAY_TASK_ID}
+# The plain number of an array's last element stands for the whole array.
+slurm_id=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_}${SLURM_ARRAY_TASK_ID:-$SLURM_JOB_ID}
 restart=${SLURM_RESTART_COUNT:-0}
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 
@@ -53,14 +55,14 @@ check_restarts() {
 # Back into the queue, unless somebody has taken the job out of it just now.
 requeue() {
   local state
-  state=$(squeue -h -j "$SLURM_JOB_ID" -o %T 2>/dev/null)
+  state=$(squeue -h -j "$slurm_id" -o %T 2>/dev/null)
   if [ "$state" != RUNNING ]; then
     say "$1; Slurm has already ended this start (${state:-unknown}), so it says what follows"
     finish "$2"
   fi
   say "$1; goes back into the queue"
   record requeue "$2"
-  scontrol requeue "$SLURM_JOB_ID" || {
+  scontrol requeue "$slurm_id" || {
     say "scontrol requeue failed; submit again to go on"
     finish "$2"
   }

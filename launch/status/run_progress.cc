@@ -23,10 +23,11 @@ struct Counted {
   fs::file_time_type first = fs::file_time_type::max();
   fs::file_time_type last = fs::file_time_type::min();
 
-  double seconds_each() const {
-    if (files < 2) return 0;
-    const std::chrono::duration<double> span = last - first;
-    return span.count() / static_cast<double>(files - 1);
+  // Of all workers together, at work since `begin`; 0: not known.
+  double seconds_each(fs::file_time_type begin) const {
+    if (files == 0 || begin >= last) return 0;
+    const std::chrono::duration<double> span = last - begin;
+    return span.count() / static_cast<double>(files);
   }
 };
 
@@ -98,7 +99,24 @@ void look_at_dataset(const fs::path& folder, std::int64_t samples_per_shard,
   });
   const auto each = static_cast<double>(samples_per_shard);
   stage.done = std::min(shards.files * samples_per_shard, stage.total);
-  stage.seconds_each = shards.seconds_each() / each;
+  std::error_code gone;
+  const auto begin = fs::last_write_time(folder / "plan.json", gone);
+  if (!gone) stage.seconds_each = shards.seconds_each(begin) / each;
+}
+
+// When the last stage that was finished before `time` was.
+fs::file_time_type finished_before(const fs::path& run,
+                                   fs::file_time_type time) {
+  fs::file_time_type newest = fs::file_time_type::min();
+  std::error_code gone;
+  for (fs::directory_iterator entry(run / "stages", gone), end; entry != end;
+       entry.increment(gone)) {
+    std::error_code none;
+    const auto written =
+        fs::last_write_time(entry->path() / "stage.json", none);
+    if (!none && written <= time) newest = std::max(newest, written);
+  }
+  return newest;
 }
 
 void look_at_cells(const fs::path& run, const Plan& plan,
@@ -109,7 +127,10 @@ void look_at_cells(const fs::path& run, const Plan& plan,
       run / kEvaluationFolder,
       [](const fs::path& path) { return path.extension() == ".csv"; });
   stage.done = std::min(cells.files, stage.total);
-  stage.seconds_each = cells.seconds_each();
+  const auto begin = finished_before(run, cells.first);
+  if (begin > fs::file_time_type::min()) {
+    stage.seconds_each = cells.seconds_each(begin);
+  }
   stage.begun = stage.done > 0;
   stage.finished = stage.done == stage.total;
 }

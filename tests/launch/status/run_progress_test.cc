@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "core/atomic_file.h"
 #include "tests/data/shards/temporary_folder.h"
 
@@ -71,7 +73,14 @@ TEST_F(RunProgressTest, DatasetsCountShardsOfAnyWorker) {
                            "shard-000003.0a.tar", ".shard-000004.json.tmp"}) {
     write(dataset / name);
   }
-  EXPECT_EQ(look("generate-x", Work::kGenerate, 100).done, 32);
+  const auto begin = fs::last_write_time(dataset / "plan.json");
+  fs::last_write_time(dataset / "shard-000000.json",
+                      begin + std::chrono::seconds(63));
+  fs::last_write_time(dataset / "shard-000003.json",
+                      begin + std::chrono::seconds(64));
+  const StageProgress found = look("generate-x", Work::kGenerate, 100);
+  EXPECT_EQ(found.done, 32);
+  EXPECT_NEAR(found.seconds_each, 2, 1e-6);  // 64 s for 2 shards of 16
   EXPECT_EQ(look("generate-x", Work::kGenerate, 20).done, 20);
 }
 
@@ -79,8 +88,16 @@ TEST_F(RunProgressTest, EvaluationCountsCells) {
   for (const char* name : {"a.csv", "b.csv", "leases/c.lease"}) {
     write(run() / "evaluation" / name);
   }
+  // Two workers that began when the last stage was done.
+  finish("tune-a");
+  const auto begin = fs::last_write_time(stage("tune-a") / "stage.json");
+  for (const char* name : {"a.csv", "b.csv"}) {
+    fs::last_write_time(run() / "evaluation" / name,
+                        begin + std::chrono::seconds(30));
+  }
   const StageProgress found = look("evaluation", Work::kEvaluate, 700);
   EXPECT_EQ(found.done, 2);
+  EXPECT_NEAR(found.seconds_each, 15, 1e-6);
   EXPECT_EQ(found.total, 10);
   EXPECT_FALSE(found.finished);
 }
