@@ -46,6 +46,8 @@ const std::vector<Command>& commands() {
        generate_command, /*resumable=*/true},
       {"evaluate", "score a run's tuned models; any number of workers",
        evaluate_command, /*resumable=*/true},
+      {"submit", "run a recipe as a chain of Slurm jobs", submit_command},
+      {"status", "how far a run and its Slurm jobs have come", status_command},
       {"report", "write the report of what a run has so far", report_command},
       {"train", "train a LoRA on a Stable Diffusion model, resumable",
        train_command, /*resumable=*/true},

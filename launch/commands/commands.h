@@ -18,6 +18,8 @@ int phantom_command(const Arguments& args);
 int quality_command(const Arguments& args);
 int report_command(const Arguments& args);
 int run_command(const Arguments& args);
+int status_command(const Arguments& args);
+int submit_command(const Arguments& args);
 int train_command(const Arguments& args);
 int verify_command(const Arguments& args);
 

@@ -8,10 +8,10 @@
 #include "dist/bootstrap.h"
 #include "experiments/pipeline.h"
 #include "experiments/plan/plan_text.h"
-#include "experiments/protocol.h"
 #include "launch/commands/commands.h"
 #include "launch/options/command_line.h"
 #include "launch/options/device.h"
+#include "launch/options/recipe_config.h"
 
 namespace sono {
 namespace {
@@ -24,12 +24,6 @@ struct RunArguments {
   double wall_minutes = 0;
   bool dry_run = false;
 };
-
-// RECIPE without folder and ending: the default name of the run's folder.
-std::filesystem::path default_out(const std::string& recipe_file) {
-  return std::filesystem::path("runs") /
-         std::filesystem::path(recipe_file).stem();
-}
 
 void print_outcome(const RunOutcome& outcome) {
   std::printf("\n%s\n", outcome.table.c_str());
@@ -83,16 +77,9 @@ int run_command(const Arguments& args) {
             "print the plan with its cost, do nothing");
   describe(line.config(), recipe);
   if (!line.parse(args)) return 0;
-  line.load_config(arguments.recipe_file);
-  // A protocol's options come first, so that those given win.
-  if (apply_protocol(recipe.experiment.protocol, line.config())) {
-    line.load_config(arguments.recipe_file);
-  }
-  recipe.validate();
+  load_recipe(line, arguments.recipe_file, recipe);
   check_range("--wall-minutes", arguments.wall_minutes, 0, 1e7);
-  arguments.request.out = arguments.out.empty()
-                              ? default_out(arguments.recipe_file)
-                              : std::filesystem::path(arguments.out);
+  arguments.request.out = run_folder(arguments.out, arguments.recipe_file);
   arguments.request.validate();
 
   arguments.session.device = recipe.place.device;
