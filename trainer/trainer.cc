@@ -25,12 +25,6 @@
 namespace sono {
 namespace {
 
-OptimizerOptions optimizer_options(const TrainConfig& config) {
-  return {config.optimizer, config.beta1,        config.beta2,
-          config.eps,       config.weight_decay, config.clip_norm,
-          config.ema_decay, config.ema_power,    config.ema_begin};
-}
-
 std::string hash_of(const at::Tensor& flat) {
   const at::Tensor host = flat.to(at::kCPU);
   return sha256_hex({static_cast<const char*>(host.const_data_ptr()),
@@ -39,13 +33,9 @@ std::string hash_of(const at::Tensor& flat) {
 
 ArenaOptions arena_options(const Communicator& comm,
                            const TrainConfig& config) {
-  ArenaOptions options;
-  options.with_ema = config.ema_decay > 0;
-  options.with_second_moment = config.optimizer != "sgd";
-  options.zero_stage = config.dist.zero_stage;
+  ArenaOptions options = config.arena_options();
   options.rank = comm.rank();
   options.world_size = comm.world_size();
-  options.buckets = config.dist.bucket_options();
   return options;
 }
 
@@ -88,7 +78,7 @@ class Loop {
         queue_(comm, config.dist.overlap),
         reducer_(make_gradient_reducer(
             queue_, arena_, config.dist.reducer_options(config.lanes))),
-        optimizer_(optimizer_options(config),
+        optimizer_(config.optimizer_options(),
                    rate_groups(arena_.layout(), task.rate_factors())),
         rate_{config.learning_rate, config.schedule, config.warmup_steps,
               config.steps} {

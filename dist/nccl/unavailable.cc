@@ -7,6 +7,8 @@ namespace sono {
 
 bool nccl_available() { return false; }
 
+NcclVersions nccl_versions() { return {}; }
+
 std::vector<std::string> cuda_devices() { return {}; }
 
 std::unique_ptr<Communicator> make_nccl_communicator(Communicator&, int,

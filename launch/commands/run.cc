@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/message.h"
 #include "dist/bootstrap.h"
+#include "dist/local/communicator.h"
 #include "experiments/pipeline.h"
 #include "experiments/plan/plan_text.h"
 #include "experiments/protocol.h"
@@ -48,7 +49,8 @@ void print_plan(const Recipe& recipe, const OptionTable& options,
     stage.finished = found.count(stage.name) > 0;
   }
   if (comm.rank() != 0) return;
-  const UnitCosts costs = measure_costs(recipe, plan);
+  const UnitCosts costs =
+      measure_costs(recipe, plan, *make_single_rank(), {});
   std::fputs(plan_text({recipe, plan, costs, comm.world_size(), out}).c_str(),
              stdout);
 }
