@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <utility>
 
 #include "core/atomic_file.h"
 #include "core/check.h"
@@ -57,7 +58,7 @@ MetricsFile::~MetricsFile() { write(); }
 double& MetricsFile::value(const std::string& name, const std::string& type,
                            const std::string& help, const Labels& labels) {
   std::string text;
-  for (const Labels* part : {&common_, &labels}) {
+  for (const Labels* part : {&std::as_const(common_), &labels}) {
     for (const auto& [label, content] : *part) {
       text += (text.empty() ? "{" : ",") + label + "=\"" +
               escaped(content, true) + "\"";

@@ -172,7 +172,7 @@ nlohmann::json train_lora_of(const RunContext& context, const ArmRun& run,
       task_config(recipe, config, model.scheduler()));
   const TrainResult result =
       train(context.comm, task, config, stage_hash, dir / "checkpoints",
-            context.stop, &context.log, label);
+            context.stop, &context.log, label, telemetry_of(context, label));
   run_together(context.comm, [&] {
     if (!context.rank_zero()) return;
     if (config.ema_decay > 0) trainee.use_average(task, result.checkpoint);

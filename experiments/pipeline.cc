@@ -9,10 +9,12 @@
 #include "experiments/arm_stages.h"
 #include "experiments/evaluation/worker.h"
 #include "experiments/leaks/leak_check.h"
+#include "experiments/plan/space.h"
 #include "experiments/quality_stage.h"
 #include "experiments/run_candidates.h"
 #include "experiments/run_folder.h"
 #include "experiments/run_report.h"
+#include "experiments/run_telemetry.h"
 #include "experiments/segmentation_stages.h"
 #include "trainer/machine_kind.h"
 
@@ -46,6 +48,16 @@ void open_recorder_folder(const std::filesystem::path& folder,
   if (comm.recorder() != nullptr) comm.recorder()->set_shared_folder(folder);
 }
 
+// Before a folder is made: a run that cannot end is not begun.
+void check_space_of_new_run(const Recipe& recipe,
+                            const std::filesystem::path& out,
+                            Communicator& comm) {
+  run_together(comm, [&] {
+    if (comm.rank() != 0 || std::filesystem::exists(out / "run.json")) return;
+    check_space(recipe, out);
+  });
+}
+
 // Synthetic images and nothing else (experiment.task = generate).
 RunOutcome generate_only(const RunContext& context) {
   const Study study(context.recipe, context.comm, context.stages);
@@ -73,13 +85,16 @@ RunOutcome run_recipe(const Recipe& recipe, const OptionTable& options,
   recipe.check_sources();
   recipe.check_lanes(comm.world_size());
   refuse_other_devices(recipe.place);
+  check_space_of_new_run(recipe, out, comm);
   open_run_folder(out, options, update, comm);
   open_recorder_folder(recorder_folder(out), comm);
   const PhaseMark mark(comm.recorder(), Phase::kStage, 0);
   JsonLines log(comm.rank() == 0 ? out / "log.jsonl" : "");
   StageRunner stages(comm, out / "stages", log);
-  const RunContext context{recipe, options, comm, stages,
-                           stop,   log,     out,  machine_kind()};
+  const auto metrics = open_metrics(recipe.place.metrics_file, out, comm);
+  const RunContext context{
+      recipe, options, comm,           stages,          stop,
+      log,    out,     machine_kind(), /*guest=*/false, metrics.get()};
 
   if (recipe.experiment.task == "generate") return generate_only(context);
   SharedSegmenter shared(recipe, out);

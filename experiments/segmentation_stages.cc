@@ -110,7 +110,8 @@ nlohmann::json tune(const RunContext& context, const ArmRun& run,
       task_config_of(context.recipe, run.seed));
   const TrainResult result =
       train(context.comm, task, config, stage_hash, dir / "checkpoints",
-            context.stop, &context.log, "tune " + run.label());
+            context.stop, &context.log, "tune " + run.label(),
+            telemetry_of(context, "tune " + run.label()));
   run_together(context.comm, [&] {
     if (!context.rank_zero()) return;
     save_safetensors(dir / kDecoderFile, shared.segmenter.decoder_state());

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "dist/recorder/flight_recorder.h"
 #include "dist/reducer/lane_tree.h"
 #include "dist/reducer/reducer_base.h"
 
@@ -155,6 +156,7 @@ class SubtreeReducer : public ReducerBase {
 
   void reduce_bucket(std::size_t b) {
     at::NoGradGuard no_grad;
+    const BucketMark mark(comm_.recorder(), b);
     const Range range = arena_.plan().buckets()[b].range;
     for (const auto& [left, right] : merges_) {
       slice(buffers_[left].flat, range)

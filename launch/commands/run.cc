@@ -12,6 +12,7 @@
 #include "experiments/protocol.h"
 #include "launch/commands/commands.h"
 #include "launch/options/command_line.h"
+#include "trainer/telemetry.h"
 
 namespace sono {
 namespace {
@@ -49,8 +50,7 @@ void print_plan(const Recipe& recipe, const OptionTable& options,
     stage.finished = found.count(stage.name) > 0;
   }
   if (comm.rank() != 0) return;
-  const UnitCosts costs =
-      measure_costs(recipe, plan, *make_single_rank(), {});
+  const UnitCosts costs = measure_costs(recipe, plan, *make_single_rank(), {});
   std::fputs(plan_text({recipe, plan, costs, comm.world_size(), out}).c_str(),
              stdout);
 }
@@ -76,6 +76,9 @@ int run_command(const Arguments& args) {
             "save and exit with 75 after so long; 0: never");
   line.flag("update", &arguments.update, "",
             "take a folder made by another config and redo what changed");
+  line.flag("trace-steps", &recipe.place.trace_steps, "FIRST-LAST",
+            "trace these steps of every training, one file a rank: "
+            "OUT/traces/");
   line.flag("dry-run", &arguments.dry_run, "",
             "print the plan with its cost, do nothing");
   describe(line.config(), recipe);
@@ -87,6 +90,7 @@ int run_command(const Arguments& args) {
   }
   recipe.validate();
   check_range("--wall-minutes", arguments.wall_minutes, 0, 1e7);
+  TraceSteps::parse(recipe.place.trace_steps);  // before all else
   const std::filesystem::path out = arguments.out.empty()
                                         ? default_out(arguments.recipe_file)
                                         : std::filesystem::path(arguments.out);

@@ -1,6 +1,5 @@
 #include "launch/doctor/folder_probe.h"
 
-#include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 
 #include "core/atomic_file.h"
 #include "core/error.h"
+#include "launch/doctor/disk_rates.h"
 
 namespace sono {
 namespace {
@@ -22,28 +22,10 @@ using Clock = std::chrono::steady_clock;
 
 constexpr double kSeenWithin = 30;  // seconds a shared folder may lag
 constexpr int kRenames = 8;         // whose showing is timed
-constexpr std::size_t kPieceBytes = 1 << 20;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
-
-// A descriptor that closes itself.
-class File {
- public:
-  File(const fs::path& path, int flags)
-      : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0666)) {}
-  ~File() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  bool ok() const { return fd_ >= 0; }
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 // The steps of one rank. Every step is collective and catches what fails here,
 // so that ranks stay together.
@@ -262,50 +244,15 @@ class RankProbe {
 
   void time_disk() {
     comm_.barrier();
-    attempt([&] { facts_.write_rate = write_rate(own("bytes")); });
+    attempt([&] {
+      facts_.write_rate = write_rate(own("bytes"), probe_.bytes, comm_.rank());
+    });
     comm_.barrier();
     const int next = (comm_.rank() + 1) % comm_.world_size();
     attempt([&] {
       facts_.read_rate = read_rate(work_ / ("bytes-" + std::to_string(next)));
     });
     comm_.barrier();
-  }
-
-  double write_rate(const fs::path& path) const {
-    // Bytes that no file system makes smaller.
-    std::string piece(kPieceBytes, 0);
-    std::uint64_t state = 88172645463325252ull + comm_.rank();
-    for (char& c : piece) {
-      state ^= state << 13, state ^= state >> 7, state ^= state << 17;
-      c = static_cast<char>(state);
-    }
-    const auto start = Clock::now();
-    const File file(path, O_CREAT | O_TRUNC | O_WRONLY);
-    for (std::int64_t at = 0; at < probe_.bytes;
-         at += static_cast<std::int64_t>(piece.size())) {
-      if (!file.ok() || ::write(file.fd(), piece.data(), piece.size()) !=
-                            static_cast<ssize_t>(piece.size())) {
-        throw_file_error(path, "writing", errno);
-      }
-    }
-    if (::fsync(file.fd()) != 0) throw_file_error(path, "fsync", errno);
-    const double seconds = seconds_since(start);
-    // So that whoever reads it on this host asks the disk.
-    ::posix_fadvise(file.fd(), 0, 0, POSIX_FADV_DONTNEED);
-    return static_cast<double>(probe_.bytes) / seconds;
-  }
-
-  double read_rate(const fs::path& path) const {
-    std::string piece(kPieceBytes, 0);
-    const auto start = Clock::now();
-    const File file(path, O_RDONLY);
-    std::int64_t total = 0;
-    for (ssize_t size = 1; size > 0;) {
-      size = file.ok() ? ::read(file.fd(), piece.data(), piece.size()) : -1;
-      if (size < 0) throw_file_error(path, "reading", errno);
-      total += size;
-    }
-    return static_cast<double>(total) / seconds_since(start);
   }
 
   FolderFacts finish() {
@@ -321,58 +268,14 @@ class RankProbe {
   FolderFacts facts_;
 };
 
-FolderFacts facts_from_json(const nlohmann::json& json) {
-  FolderFacts facts;
-  json.at("error").get_to(facts.error);
-  json.at("type").get_to(facts.space.type);
-  json.at("total_bytes").get_to(facts.space.total_bytes);
-  json.at("free_bytes").get_to(facts.space.free_bytes);
-  json.at("free_files").get_to(facts.space.free_files);
-  json.at("quota").get_to(facts.space.quota);
-  json.at("seen").get_to(facts.seen);
-  json.at("clock_ahead").get_to(facts.clock_ahead);
-  json.at("created").get_to(facts.created);
-  json.at("linked").get_to(facts.linked);
-  json.at("locked").get_to(facts.locked);
-  json.at("reads").get_to(facts.reads);
-  json.at("torn").get_to(facts.torn);
-  json.at("missing").get_to(facts.missing);
-  json.at("delay").get_to(facts.delay);
-  json.at("delayed_by").get_to(facts.delayed_by);
-  json.at("write_rate").get_to(facts.write_rate);
-  json.at("read_rate").get_to(facts.read_rate);
-  return facts;
-}
-
 }  // namespace
-
-nlohmann::json to_json(const FolderFacts& facts) {
-  return {{"error", facts.error},
-          {"type", facts.space.type},
-          {"total_bytes", facts.space.total_bytes},
-          {"free_bytes", facts.space.free_bytes},
-          {"free_files", facts.space.free_files},
-          {"quota", facts.space.quota},
-          {"seen", facts.seen},
-          {"clock_ahead", facts.clock_ahead},
-          {"created", facts.created},
-          {"linked", facts.linked},
-          {"locked", facts.locked},
-          {"reads", facts.reads},
-          {"torn", facts.torn},
-          {"missing", facts.missing},
-          {"delay", facts.delay},
-          {"delayed_by", facts.delayed_by},
-          {"write_rate", facts.write_rate},
-          {"read_rate", facts.read_rate}};
-}
 
 std::vector<FolderFacts> probe_folder(Communicator& comm,
                                       const FolderProbe& probe) {
   const FolderFacts own = RankProbe(comm, probe).run();
   std::vector<FolderFacts> ranks;
   for (const auto& text : gather_strings(comm, to_json(own).dump())) {
-    ranks.push_back(facts_from_json(nlohmann::json::parse(text)));
+    ranks.push_back(folder_from_json(nlohmann::json::parse(text)));
   }
   return ranks;
 }
