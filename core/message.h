@@ -16,6 +16,7 @@ void configure_log(int rank);
 // True when standard error is a terminal.
 bool on_terminal();
 
+void log_debug(const std::string& text);
 void log_info(const std::string& text);
 void log_warning(const std::string& text);
 void log_error(const std::string& text);

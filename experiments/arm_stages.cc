@@ -1,64 +1,10 @@
 #include "experiments/arm_stages.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "experiments/diffusion_examples.h"
-#include "experiments/diffusion_stages.h"
-#include "experiments/latent_stages.h"
-#include "experiments/synthetic_dataset.h"
 
 namespace sono {
-
-namespace {
-
-Datasets make_latent_datasets(const RunContext& context, const Study& study,
-                              const std::vector<ArmRun>& runs) {
-  const Recipe& recipe = context.recipe;
-  Datasets datasets;
-  std::optional<LatentModel> model;
-  for (const ArmRun& run : runs) {
-    const ArmRun generator = generator_run(recipe, run);
-    if (!is_diffusion_arm(run.arm) || datasets.count(generator.label())) {
-      continue;
-    }
-    if (!model) model.emplace(context);
-    const auto groups =
-        latent_groups(recipe, study.cohort(run.cohort), generator);
-    std::vector<StageResult> adapted;
-    for (const LatentGroup& group : groups) {
-      adapted.push_back(adapt_latent(context, study, generator, group, *model));
-    }
-    datasets[generator.label()] =
-        generate_latent(context, study, generator, groups, adapted, *model);
-  }
-  return datasets;
-}
-
-}  // namespace
-
-Datasets make_datasets(const RunContext& context, const Study& study,
-                       const std::vector<ArmRun>& runs) {
-  if (context.recipe.latent()) {
-    return make_latent_datasets(context, study, runs);
-  }
-  std::map<std::string, StageResult> pretrained;
-  Datasets datasets;
-  for (const ArmRun& run : runs) {
-    if (!is_diffusion_arm(run.arm)) continue;
-    const ArmRun generator = generator_run(context.recipe, run);
-    if (datasets.count(generator.label())) continue;
-    const std::string mode = generator_mode(run.arm);
-    if (!pretrained.count(mode)) {
-      pretrained[mode] = pretrain_generator(context, mode);
-    }
-    const StageResult adapted =
-        adapt_generator(context, study, generator, pretrained.at(mode));
-    datasets[generator.label()] =
-        generate_dataset(context, study, generator, adapted);
-  }
-  return datasets;
-}
 
 namespace {
 

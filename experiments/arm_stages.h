@@ -1,22 +1,11 @@
 #pragma once
-// What the arms train on: the stages behind their synthetic images, and the
-// images themselves.
-
-#include <map>
-#include <vector>
+// What the arms train on.
 
 #include "experiments/arm_images.h"
 #include "experiments/run_context.h"
+#include "experiments/synthetic_dataset.h"
 
 namespace sono {
-
-// Stages that made synthetic data sets, by label of generator_run.
-using Datasets = std::map<std::string, StageResult>;
-
-// Pretrains, adapts and samples the generators of all diffusion runs. All ranks
-// must call.
-Datasets make_datasets(const RunContext& context, const Study& study,
-                       const std::vector<ArmRun>& runs);
 
 // The images of one run: phantoms, accepted pairs or coarse real heads stand in
 // as synthetic.

@@ -5,7 +5,6 @@
 #include "experiments/synthetic_dataset.h"
 #include "models/io/safetensors.h"
 #include "trainer/diffusion_task.h"
-#include "trainer/generate.h"
 
 namespace sono {
 namespace {
@@ -62,26 +61,20 @@ nlohmann::json train_generator(const RunContext& context, DiffusionModel& model,
           {"skipped_steps", result.skipped_steps}};
 }
 
-struct GenerationPlan {
-  DatasetPlan dataset;
-  DiffusionConfig diffusion;
-  nlohmann::json provenance;  // what all pairs share
-};
-
 ShardSample to_shard_sample(const GeneratedPair& pair, const Recipe& recipe,
-                            const GenerationPlan& plan) {
+                            const GenerationJob& job, bool joint) {
   ShardSample sample;
   sample.key = sample_key(pair.index);
   sample.image = pair.image;
   GateVerdict verdict;
-  if (plan.diffusion.joint()) {
+  if (joint) {
     verdict =
         judge_outline(pair.image, pair.outline, recipe.gate, &sample.mask);
   } else {
     sample.mask = pair.mask;
     verdict = judge_pair(pair.image, pair.mask, recipe.gate);
   }
-  sample.provenance = plan.provenance;
+  sample.provenance = job.provenance;
   sample.provenance["sample"] = pair.index;
   sample.provenance["class_id"] = pair.class_id;
   sample.provenance["gate"] = gate_record(verdict);
@@ -89,24 +82,6 @@ ShardSample to_shard_sample(const GeneratedPair& pair, const Recipe& recipe,
     sample.mask = cv::Mat::zeros(pair.image.size(), CV_8UC1);
   }
   return sample;
-}
-
-// The pairs of one shard.
-std::vector<ShardSample> make_pairs(const RunContext& context,
-                                    const DiffusionModel& model,
-                                    const GeneratorConditions& conditions,
-                                    const GenerationPlan& plan,
-                                    std::uint64_t seed, std::int64_t shard) {
-  GenerateRange range;
-  range.first_index = plan.dataset.first_sample(shard);
-  range.count = plan.dataset.samples_in(shard);
-  range.seed = seed;
-  range.before_call = [&] { context.proceed(); };
-  std::vector<ShardSample> samples;
-  for (const auto& pair : generate_pairs(model, conditions, range)) {
-    samples.push_back(to_shard_sample(pair, context.recipe, plan));
-  }
-  return samples;
 }
 
 }  // namespace
@@ -160,70 +135,80 @@ StageResult adapt_generator(const RunContext& context, const Study& study,
 
 namespace {
 
-nlohmann::json generation_inputs(const RunContext& context, const Study& study,
-                                 const ArmRun& run,
-                                 const StageResult& adapted) {
-  const ExperimentConfig& config = context.recipe.experiment;
-  nlohmann::json inputs = {
-      {"mode", run.arm},
-      {"options", context.options.results({"diffusion", "gate", "generate"})},
-      {"weights", adapted.outputs.at("sha256")},
-      {"real", study.subset_inputs(run)},
-      {"count", config.synthetic_count},
-      {"seed", run.seed},
-      {"machine", context.machine}};
-  if (run.arm == "sdedit") {
-    inputs["phantoms"] = phantom_inputs(config);
-    inputs["strength"] = config.sdedit_strength;
+// An adapted generator with what its pairs are drawn from.
+class PixelPairs {
+ public:
+  PixelPairs(const RunContext& context, const Study& study, const ArmRun& run,
+             const StageResult& adapted)
+      : context_(context),
+        model_(config_of_arm(context.recipe, run.arm)),
+        prior_(training_prior(study, run)) {
+    const Recipe& recipe = context.recipe;
+    load_weights(model_, adapted);
+    if (run.arm == "sdedit") {
+      conditions_.start = phantom_starts(recipe, study, run);
+      conditions_.start_strength = recipe.experiment.sdedit_strength;
+    } else {
+      conditions_.outlines = &prior_;
+      conditions_.class_ids = training_classes(recipe, study, run);
+    }
   }
-  return inputs;
-}
 
-GenerationPlan generation_plan(const Recipe& recipe, const ArmRun& run,
-                               const std::string& config_hash,
-                               const StageResult& adapted) {
-  GenerationPlan plan;
-  plan.diffusion = config_of_arm(recipe, run.arm);
-  plan.dataset.count = recipe.experiment.synthetic_count;
-  plan.dataset.samples_per_shard = recipe.generate.samples_per_shard;
-  plan.dataset.config_hash = config_hash;
-  plan.dataset.weights_hash = adapted.outputs.at("sha256");
-  plan.provenance = {{"generator", run.arm},
-                     {"seed", run.seed},
-                     {"weights", plan.dataset.weights_hash},
-                     {"config", plan.dataset.config_hash},
-                     {"sampler", plan.diffusion.sampler.kind},
-                     {"sampling_steps", plan.diffusion.sampler.num_steps}};
-  return plan;
-}
+  std::vector<ShardSample> make(const std::vector<PairAttempt>& attempts,
+                                const GenerationJob& job) const {
+    GenerateOptions options;
+    options.seed = job.order.seed;
+    options.before_call = [this] { context_.proceed(); };
+    std::vector<ShardSample> samples;
+    for (const auto& pair :
+         generate_pairs(model_, conditions_, attempts, options)) {
+      samples.push_back(
+          to_shard_sample(pair, context_.recipe, job, model_.config().joint()));
+    }
+    return samples;
+  }
+
+ private:
+  const RunContext& context_;
+  DiffusionModel model_;
+  EllipsePrior prior_;
+  GeneratorConditions conditions_;  // points to prior_
+};
 
 }  // namespace
 
-StageResult generate_dataset(const RunContext& context, const Study& study,
-                             const ArmRun& run, const StageResult& adapted) {
+GenerationJob pixel_generation(const RunContext& context, const Study& study,
+                               const ArmRun& run, const StageResult& adapted,
+                               GenerationOrder order) {
   const Recipe& recipe = context.recipe;
-  const nlohmann::json inputs = generation_inputs(context, study, run, adapted);
-  return context.stages.run(
-      "generate-" + run.label(), inputs, [&](const std::filesystem::path& dir) {
-        const GenerationPlan plan =
-            generation_plan(recipe, run, sha256_hex(inputs.dump()), adapted);
-        DiffusionModel model(plan.diffusion);
-        load_weights(model, adapted);
-        const EllipsePrior prior = training_prior(study, run);
-        GeneratorConditions conditions;
-        if (run.arm == "sdedit") {
-          conditions.start = phantom_starts(recipe, study, run);
-          conditions.start_strength = recipe.experiment.sdedit_strength;
-        } else {
-          conditions.outlines = &prior;
-          conditions.class_ids = training_classes(recipe, study, run);
-        }
-        return make_dataset(context, plan.dataset, dir, run.label(),
-                            [&](std::int64_t shard) {
-                              return make_pairs(context, model, conditions,
-                                                plan, run.seed, shard);
-                            });
-      });
+  GenerationJob job;
+  job.label = run.label();
+  job.order = std::move(order);
+  job.inputs = {{"mode", run.arm},
+                {"weights", adapted.outputs.at("sha256")},
+                {"real", study.subset_inputs(run)},
+                {"machine", context.machine}};
+  if (run.arm == "sdedit") {
+    job.inputs["phantoms"] = phantom_inputs(recipe.experiment);
+    job.inputs["strength"] = recipe.experiment.sdedit_strength;
+  }
+  job.provenance = {{"generator", run.arm},
+                    {"sampler", recipe.diffusion.sampler.kind},
+                    {"sampling_steps", recipe.diffusion.sampler.num_steps}};
+  finish_job(job, adapted.outputs.at("sha256"));
+  job.open = [&context, &study, run, adapted](const GenerationJob& asked) {
+    const auto pairs =
+        std::make_shared<const PixelPairs>(context, study, run, adapted);
+    return [pairs, &asked](const std::vector<PairAttempt>& attempts) {
+      return pairs->make(attempts, asked);
+    };
+  };
+  job.copies = [&study, run, &recipe] {
+    return copy_detector(
+        study, run,
+        {recipe.diffusion.image_width, recipe.diffusion.image_height});
+  };
+  return job;
 }
 
 }  // namespace sono

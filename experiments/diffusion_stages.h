@@ -1,7 +1,8 @@
 #pragma once
-// The stages that make synthetic pairs: pretrain on phantoms (shared by all
-// runs of an arm), adapt to the N real pairs of one run, generate and judge.
+// The small diffusion model of a run: pretrained on phantoms (shared by all
+// runs of an arm), adapted to the N real pairs of one run, and sampled.
 
+#include "experiments/generation_job.h"
 #include "experiments/run_context.h"
 #include "experiments/study.h"
 
@@ -18,10 +19,10 @@ StageResult pretrain_generator(const RunContext& context,
 StageResult adapt_generator(const RunContext& context, const Study& study,
                             const ArmRun& run, const StageResult& pretrained);
 
-// experiment.synthetic_count pairs as shards in DIR/dataset, each judged by
-// the quality gate, with contact sheets accepted.png and rejected.png. Outputs:
-// "dataset_hash", "count", "accepted", "reasons" (rejections by reason).
-StageResult generate_dataset(const RunContext& context, const Study& study,
-                             const ArmRun& run, const StageResult& adapted);
+// How the pairs of an adapted generator are made. Context and study must
+// outlive the job.
+GenerationJob pixel_generation(const RunContext& context, const Study& study,
+                               const ArmRun& run, const StageResult& adapted,
+                               GenerationOrder order);
 
 }  // namespace sono

@@ -1,26 +1,18 @@
 #pragma once
-// A run's folder seen by a process that is not one of the run's ranks: an
-// evaluation worker, or who only wants the report of what is there. It makes no
-// stage, talks to nobody and may come, go and be killed at any time. One
-// thread.
+// The evaluation and the report of a run's folder, by a process that is not one
+// of the run's ranks.
 
 #include <filesystem>
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "experiments/generators.h"
+#include "experiments/guest_run.h"
 #include "experiments/pipeline.h"
 #include "experiments/run_candidates.h"
 
 namespace sono {
-
-struct WatchOptions {
-  bool watch = true;        // else one look
-  double idle_seconds = 0;  // without anything to score, then end; 0: never
-  double poll_seconds = 2;  // between two looks
-
-  void validate() const;  // ConfigError naming the flag
-};
 
 struct WatchOutcome {
   std::size_t scored = 0;            // cells that were missing when looked at
@@ -30,12 +22,9 @@ struct WatchOutcome {
 
 class JoinedRun {
  public:
-  // `recipe` and `options` as the run's config.ini has them. ConfigError when
-  // `out` is no run, or one of other options, of another kind of machine, or
-  // one that only generates. All references must outlive this.
+  // As of GuestRun, and ConfigError for a run that only generates.
   JoinedRun(const Recipe& recipe, const OptionTable& options,
             const std::filesystem::path& out, const StopSignal& stop);
-  ~JoinedRun();
 
   // Scores cells of what is tuned, as it comes, until all cells of the run are
   // there. Any number of workers may do so beside each other and beside the
@@ -48,15 +37,13 @@ class JoinedRun {
   RunOutcome report(std::vector<std::string>& missing);
 
  private:
-  struct Parts;
-  bool open();
-  RunCandidates look();
-  std::vector<std::string> missing_parts(const RunCandidates& found);
-  void pause(double seconds) const;
+  const RunContext& context() const { return guest_.context(); }
+  RunCandidates look(const Study& study);
 
-  const Recipe& recipe_;
-  const StopSignal& stop_;
-  std::unique_ptr<Parts> parts_;
+  GuestRun guest_;
+  SharedSegmenter shared_;
+  std::optional<Generators> generators_;  // once the cohorts are there
+  Datasets datasets_;                     // as of the last look
 };
 
 }  // namespace sono

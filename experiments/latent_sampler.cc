@@ -21,13 +21,11 @@ at::Tensor from_mask(const cv::Mat& mask) {
 }  // namespace
 
 LatentSampler::LatentSampler(const RunContext& context, const Study& study,
-                             const ArmRun& run,
-                             const std::vector<LatentGroup>& groups,
-                             const std::vector<StageResult>& adapted)
+                             const ArmRun& run, std::vector<LatentGroup> groups,
+                             std::vector<StageResult> adapted)
     : context_(context),
-      run_(run),
-      groups_(groups),
-      adapted_(adapted),
+      groups_(std::move(groups)),
+      adapted_(std::move(adapted)),
       guidance_(guidance_of(run)) {
   const std::filesystem::path folder = context.recipe.stable_diffusion.folder;
   networks_ = std::make_unique<StableDiffusion>(
@@ -35,7 +33,7 @@ LatentSampler::LatentSampler(const RunContext& context, const Study& study,
       read_scheduler_file(folder / "scheduler" / "scheduler_config.json",
                           context.recipe.stable_diffusion.sampler));
   if (!shows_mask(guidance_)) return;
-  for (const LatentGroup& group : groups) {
+  for (const LatentGroup& group : groups_) {
     outlines_.push_back(group_prior(
         study, run, group, context.recipe.stable_diffusion.resolution));
   }
@@ -83,15 +81,16 @@ void LatentSampler::show_mask(TextToImageRequest& request,
   }
 }
 
-cv::Mat LatentSampler::draw_mask(std::int64_t index, std::size_t group) const {
+cv::Mat LatentSampler::draw_mask(const RandomKey& key,
+                                 std::size_t group) const {
   const int side = context_.recipe.stable_diffusion.resolution;
-  Random random(
-      make_key("latent.outline", run_.seed, static_cast<std::uint64_t>(index)));
+  Random random(key);
   return render_filled(outlines_.at(group).sample({side, side}, random),
                        {side, side});
 }
 
-TextToImageRequest LatentSampler::request(std::int64_t index, std::size_t group,
+TextToImageRequest LatentSampler::request(const RandomKey& key,
+                                          std::size_t group,
                                           std::int64_t place) const {
   const StableDiffusionConfig& config = context_.recipe.stable_diffusion;
   const auto& prompts = groups_.at(group).prompts;
@@ -99,9 +98,7 @@ TextToImageRequest LatentSampler::request(std::int64_t index, std::size_t group,
   request.prompts = {
       prompts.at(static_cast<std::size_t>(place) % prompts.size())};
   request.negative_prompts = {config.negative_prompt};
-  request.seeds = {
-      make_key("latent.image", run_.seed, static_cast<std::uint64_t>(index))
-          .low};
+  request.seeds = {key.low};
   request.height = request.width = config.resolution;
   request.sampler = networks_->sampler();
   request.sampler.num_steps = config.sampling_steps;
@@ -111,28 +108,35 @@ TextToImageRequest LatentSampler::request(std::int64_t index, std::size_t group,
   return request;
 }
 
-ShardSample LatentSampler::make(std::int64_t index, nlohmann::json provenance) {
+ShardSample LatentSampler::make(const PairAttempt& pair,
+                                const GenerationJob& job) {
   const at::NoGradGuard no_grad;
   const Recipe& recipe = context_.recipe;
   const auto groups = static_cast<std::int64_t>(groups_.size());
-  const std::int64_t count = recipe.experiment.synthetic_count;
+  const std::int64_t count = job.order.count;
+  const auto key = [&](const char* purpose) {
+    return make_key(purpose, job.order.seed,
+                    static_cast<std::uint64_t>(pair.index),
+                    static_cast<std::uint64_t>(pair.attempt));
+  };
   std::int64_t group = 0;
-  while (index >= split_point(count, groups, group + 1)) ++group;
+  while (pair.index >= split_point(count, groups, group + 1)) ++group;
   const auto chosen = static_cast<std::size_t>(group);
   use_trained(chosen);
   TextToImageRequest asked =
-      request(index, chosen, index - split_point(count, groups, group));
+      request(key("latent.image"), chosen,
+              pair.index - split_point(count, groups, group));
   ShardSample sample;
   if (shows_mask(guidance_)) {
-    sample.mask = draw_mask(index, chosen);
+    sample.mask = draw_mask(key("latent.outline"), chosen);
     show_mask(asked, sample.mask);
   }
   const at::Tensor image =
       networks_->to_images(networks_->sample_latents(asked))[0];
-  sample.key = sample_key(index);
+  sample.key = sample_key(pair.index);
   sample.image = to_grey(image[0]);
-  sample.provenance = std::move(provenance);
-  sample.provenance["sample"] = index;
+  sample.provenance = job.provenance;
+  sample.provenance["sample"] = pair.index;
   sample.provenance["prompt"] = asked.prompts[0];
   sample.provenance["lora"] = adapted_.at(chosen).outputs.at("sha256");
   GateVerdict verdict{.accepted = true, .reason = "accepted"};

@@ -7,7 +7,9 @@
 #include <optional>
 #include <vector>
 
+#include "core/random.h"
 #include "data/shards/writer.h"
+#include "experiments/generation_job.h"
 #include "experiments/latent_groups.h"
 #include "experiments/run_context.h"
 #include "models/diffusion/stable_diffusion.h"
@@ -21,25 +23,24 @@ class LatentSampler {
   // `adapted`, parallel to `groups`: the stages that trained their LoRAs or
   // ControlNets.
   LatentSampler(const RunContext& context, const Study& study,
-                const ArmRun& run, const std::vector<LatentGroup>& groups,
-                const std::vector<StageResult>& adapted);
+                const ArmRun& run, std::vector<LatentGroup> groups,
+                std::vector<StageResult> adapted);
 
-  // Image `index` of experiment.synthetic_count, with what its gate says. The
-  // images of group g are those from split_point(count, groups, g) on.
-  ShardSample make(std::int64_t index, nlohmann::json provenance);
+  // One attempt at an image of the job, with what its gate says. The images of
+  // group g are those from split_point(job.order.count, groups, g) on.
+  ShardSample make(const PairAttempt& pair, const GenerationJob& job);
 
  private:
   void use_trained(std::size_t group);
   void use_lora(const std::filesystem::path& folder);
-  cv::Mat draw_mask(std::int64_t index, std::size_t group) const;
+  cv::Mat draw_mask(const RandomKey& key, std::size_t group) const;
   void show_mask(TextToImageRequest& request, const cv::Mat& mask) const;
-  TextToImageRequest request(std::int64_t index, std::size_t group,
+  TextToImageRequest request(const RandomKey& key, std::size_t group,
                              std::int64_t place) const;
 
   const RunContext& context_;
-  const ArmRun& run_;
-  const std::vector<LatentGroup>& groups_;
-  const std::vector<StageResult>& adapted_;
+  std::vector<LatentGroup> groups_;
+  std::vector<StageResult> adapted_;
   std::unique_ptr<StableDiffusion> networks_;
   MaskGuidance guidance_;
   std::vector<EllipsePrior> outlines_;  // one a group, where masks are shown

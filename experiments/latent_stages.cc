@@ -7,7 +7,6 @@
 #include "experiments/latent_sampler.h"
 #include "experiments/latent_trainee.h"
 #include "experiments/stable_diffusion_hash.h"
-#include "experiments/synthetic_dataset.h"
 #include "experiments/vae_round_trip.h"
 #include "models/io/safetensors.h"
 #include "models/lora/lora_file.h"
@@ -226,50 +225,47 @@ StageResult adapt_latent(const RunContext& context, const Study& study,
       });
 }
 
-StageResult generate_latent(const RunContext& context, const Study& study,
-                            const ArmRun& run,
-                            const std::vector<LatentGroup>& groups,
-                            const std::vector<StageResult>& adapted,
-                            const LatentModel& model) {
-  const Recipe& recipe = context.recipe;
-  nlohmann::json inputs = {
-      {"version", kVersion},
-      {"mode", run.arm},
-      {"options",
-       context.options.results({"stable_diffusion", "gate", "generate"})},
-      {"model", model.hashes()},
-      {"count", recipe.experiment.synthetic_count},
-      {"seed", run.seed},
-      {"machine", context.machine}};
+GenerationJob latent_generation(const RunContext& context, const Study& study,
+                                const ArmRun& run,
+                                const std::vector<LatentGroup>& groups,
+                                const std::vector<StageResult>& adapted,
+                                const LatentModel& model,
+                                GenerationOrder order) {
+  const StableDiffusionConfig& config = context.recipe.stable_diffusion;
+  GenerationJob job;
+  job.label = run.label();
+  job.order = std::move(order);
+  // A group's share depends on the count.
+  if (groups.size() > 1) job.order.key["count"] = job.order.count;
+  job.inputs = {{"version", kVersion},
+                {"mode", run.arm},
+                {"model", model.hashes()},
+                {"machine", context.machine}};
   for (std::size_t i = 0; i < groups.size(); ++i) {
-    inputs["groups"].push_back({{"weights", adapted[i].outputs.at("sha256")},
-                                {"prompts", groups[i].prompts}});
+    job.inputs["groups"].push_back(
+        {{"weights", adapted[i].outputs.at("sha256")},
+         {"prompts", groups[i].prompts}});
   }
-  return context.stages.run(
-      "generate-" + run.label(), inputs, [&](const std::filesystem::path& dir) {
-        DatasetPlan plan;
-        plan.count = recipe.experiment.synthetic_count;
-        plan.samples_per_shard = recipe.generate.samples_per_shard;
-        plan.config_hash = sha256_hex(inputs.dump());
-        plan.weights_hash = sha256_hex(inputs.at("groups").dump());
-        const nlohmann::json provenance = {
-            {"generator", run.arm},
-            {"seed", run.seed},
-            {"weights", plan.weights_hash},
-            {"config", plan.config_hash},
-            {"sampler", recipe.stable_diffusion.sampler},
-            {"sampling_steps", recipe.stable_diffusion.sampling_steps}};
-        LatentSampler sampler(context, study, run, groups, adapted);
-        return make_dataset(
-            context, plan, dir, run.label(), [&](std::int64_t shard) {
-              std::vector<ShardSample> samples;
-              for (std::int64_t i = 0; i < plan.samples_in(shard); ++i) {
-                samples.push_back(
-                    sampler.make(plan.first_sample(shard) + i, provenance));
-              }
-              return samples;
-            });
-      });
+  job.provenance = {{"generator", run.arm},
+                    {"sampler", config.sampler},
+                    {"sampling_steps", config.sampling_steps}};
+  finish_job(job, sha256_hex(job.inputs.at("groups").dump()));
+  job.open = [&context, &study, run, groups,
+              adapted](const GenerationJob& asked) {
+    const auto sampler =
+        std::make_shared<LatentSampler>(context, study, run, groups, adapted);
+    return [sampler, &asked](const std::vector<PairAttempt>& attempts) {
+      std::vector<ShardSample> samples;
+      for (const PairAttempt& pair : attempts) {
+        samples.push_back(sampler->make(pair, asked));
+      }
+      return samples;
+    };
+  };
+  job.copies = [&study, run] {
+    return copy_detector(study, run, MemorizationConfig().size);
+  };
+  return job;
 }
 
 }  // namespace sono

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/generation_job.h"
 #include "experiments/latent_groups.h"
 #include "experiments/run_context.h"
 #include "models/diffusion/scheduler_file.h"
@@ -42,13 +43,14 @@ StageResult adapt_latent(const RunContext& context, const Study& study,
                          const ArmRun& run, const LatentGroup& group,
                          const LatentModel& model);
 
-// experiment.synthetic_count pairs, or images where the arm has no outline,
-// each group's share by its own LoRA; outputs as of make_dataset. `adapted` is
-// parallel to `groups`.
-StageResult generate_latent(const RunContext& context, const Study& study,
-                            const ArmRun& run,
-                            const std::vector<LatentGroup>& groups,
-                            const std::vector<StageResult>& adapted,
-                            const LatentModel& model);
+// How pairs, or images where the arm has no outline, are made, each group's
+// share by its own LoRA. `adapted` is parallel to `groups`. Context and study
+// must outlive the job.
+GenerationJob latent_generation(const RunContext& context, const Study& study,
+                                const ArmRun& run,
+                                const std::vector<LatentGroup>& groups,
+                                const std::vector<StageResult>& adapted,
+                                const LatentModel& model,
+                                GenerationOrder order);
 
 }  // namespace sono

@@ -6,8 +6,8 @@
 #include "core/error.h"
 #include "dist/recorder/flight_recorder.h"
 #include "dist/recorder/rank_files.h"
-#include "experiments/arm_stages.h"
 #include "experiments/evaluation/worker.h"
+#include "experiments/generators.h"
 #include "experiments/leaks/leak_check.h"
 #include "experiments/plan/space.h"
 #include "experiments/quality_stage.h"
@@ -20,6 +20,12 @@
 
 namespace sono {
 namespace {
+
+// What RunRequest::until may be.
+constexpr char kUntilGenerators[] = "generators";
+constexpr char kUntilDatasets[] = "datasets";
+constexpr char kUntilTuning[] = "tuning";
+constexpr char kUntilEvaluation[] = "evaluation";
 
 void encode_tests(const RunContext& context, const Study& study,
                   SharedSegmenter& shared) {
@@ -48,7 +54,7 @@ void open_recorder_folder(const std::filesystem::path& folder,
   if (comm.recorder() != nullptr) comm.recorder()->set_shared_folder(folder);
 }
 
-// Before a folder is made: a run that cannot end is not begun.
+// Before a folder is made: a large run that cannot end is not begun.
 void check_space_of_new_run(const Recipe& recipe,
                             const std::filesystem::path& out,
                             Communicator& comm) {
@@ -58,18 +64,90 @@ void check_space_of_new_run(const Recipe& recipe,
   });
 }
 
-// Synthetic images and nothing else (experiment.task = generate).
-RunOutcome generate_only(const RunContext& context) {
-  const Study study(context.recipe, context.comm, context.stages);
+// What to say where a run ends before its report.
+RunOutcome part_outcome(const RunContext& context, std::string text) {
   RunOutcome outcome;
-  for (const auto& [label, stage] :
-       make_datasets(context, study, arm_runs(context.recipe))) {
-    outcome.report = stage.dir / "dataset";
-    outcome.table += label + ": " + stage.outputs.at("count").dump() +
-                     " images, hash " +
-                     stage.outputs.at("dataset_hash").get<std::string>() +
-                     "\n  " + outcome.report.string() + "\n";
+  outcome.table = std::move(text);
+  outcome.stages_done = context.stages.done();
+  outcome.stages_skipped = context.stages.skipped();
+  return outcome;
+}
+
+std::string dataset_lines(const Datasets& datasets) {
+  std::string text;
+  for (const auto& [label, stage] : datasets) {
+    text += label + ": " + stage.outputs.at("count").dump() + " images, hash " +
+            stage.outputs.at("dataset_hash").get<std::string>() + "\n  " +
+            (stage.dir / "dataset").string() + "\n";
   }
+  return text;
+}
+
+// Synthetic images and nothing else (experiment.task = generate).
+RunOutcome generate_only(const RunContext& context, const std::string& until) {
+  const Study study(context.recipe, context.comm, context.stages);
+  Generators generators(context, study, arm_runs(context.recipe));
+  if (until == kUntilGenerators) {
+    generators.train();
+    return part_outcome(context, "the generators are trained");
+  }
+  const Datasets datasets = generators.make_datasets();
+  RunOutcome outcome = part_outcome(context, dataset_lines(datasets));
+  outcome.report = datasets.rbegin()->second.dir / "dataset";
+  return outcome;
+}
+
+}  // namespace
+
+void RunRequest::validate() const {
+  if (until.empty()) return;
+  check_choice(
+      "--until", until,
+      {kUntilGenerators, kUntilDatasets, kUntilTuning, kUntilEvaluation});
+}
+
+namespace {
+
+RunOutcome segment_recipe(const RunContext& context, const std::string& until) {
+  const Recipe& recipe = context.recipe;
+  SharedSegmenter shared(recipe, context.out);
+  check_same(context.comm, "the segmenter's weights",
+             shared.segmenter.weights_hash());
+
+  const Study study(recipe, context.comm, context.stages);
+  const auto runs = arm_runs(recipe);
+  const StageResult leaks = find_near_duplicates(context, study, runs, shared);
+  Generators generators(context, study, runs);
+  if (until == kUntilGenerators) {
+    generators.train();
+    return part_outcome(context, "the generators are trained");
+  }
+  const Datasets datasets = generators.make_datasets();
+  if (until == kUntilDatasets) {
+    return part_outcome(context, dataset_lines(datasets));
+  }
+
+  const auto candidates =
+      make_candidates(context, study, shared, runs, datasets).ready;
+  if (until == kUntilTuning) {
+    return part_outcome(context, "the segmenters are tuned");
+  }
+  Predictor predictor(shared.segmenter, shared.features,
+                      recipe.experiment.jitter_px);
+  const auto cells = context.out / kEvaluationFolder;
+  const auto evaluated =
+      evaluate(context, study, candidates, predictor, cells,
+               [&] { encode_tests(context, study, shared); });
+  if (until == kUntilEvaluation) {
+    return part_outcome(context, "every cell is scored");
+  }
+  const StageResult quality =
+      judge_quality(context, study, runs, datasets, shared);
+  RunOutcome outcome = write_report(
+      context, study,
+      {candidates, datasets, quality.outputs, leaks.outputs, evaluated,
+       cell_provenance(context, study, candidates, cells)},
+      predictor);
   outcome.stages_done = context.stages.done();
   outcome.stages_skipped = context.stages.skipped();
   return outcome;
@@ -78,15 +156,17 @@ RunOutcome generate_only(const RunContext& context) {
 }  // namespace
 
 RunOutcome run_recipe(const Recipe& recipe, const OptionTable& options,
-                      const std::filesystem::path& out, bool update,
-                      Communicator& comm, const StopSignal& stop) {
+                      const RunRequest& request, Communicator& comm,
+                      const StopSignal& stop) {
   at::set_num_threads(1);  // equal bits on any number of ranks
+  request.validate();
   recipe.validate();
   recipe.check_sources();
   recipe.check_lanes(comm.world_size());
   refuse_other_devices(recipe.place);
+  const std::filesystem::path& out = request.out;
   check_space_of_new_run(recipe, out, comm);
-  open_run_folder(out, options, update, comm);
+  open_run_folder(out, options, request.update, comm);
   open_recorder_folder(recorder_folder(out), comm);
   const PhaseMark mark(comm.recorder(), Phase::kStage, 0);
   JsonLines log(comm.rank() == 0 ? out / "log.jsonl" : "");
@@ -95,33 +175,10 @@ RunOutcome run_recipe(const Recipe& recipe, const OptionTable& options,
   const RunContext context{
       recipe, options, comm,           stages,          stop,
       log,    out,     machine_kind(), /*guest=*/false, metrics.get()};
-
-  if (recipe.experiment.task == "generate") return generate_only(context);
-  SharedSegmenter shared(recipe, out);
-  check_same(comm, "the segmenter's weights", shared.segmenter.weights_hash());
-
-  const Study study(recipe, comm, stages);
-  const auto runs = arm_runs(recipe);
-  const StageResult leaks = find_near_duplicates(context, study, runs, shared);
-  const auto datasets = make_datasets(context, study, runs);
-
-  const auto candidates =
-      make_candidates(context, study, shared, runs, datasets).ready;
-  Predictor predictor(shared.segmenter, shared.features,
-                      recipe.experiment.jitter_px);
-  const auto evaluated =
-      evaluate(context, study, candidates, predictor, out / kEvaluationFolder,
-               [&] { encode_tests(context, study, shared); });
-  const StageResult quality =
-      judge_quality(context, study, runs, datasets, shared);
-  RunOutcome outcome = write_report(
-      context, study,
-      {candidates, datasets, quality.outputs, leaks.outputs, evaluated,
-       cell_provenance(context, study, candidates, out / kEvaluationFolder)},
-      predictor);
-  outcome.stages_done = stages.done();
-  outcome.stages_skipped = stages.skipped();
-  return outcome;
+  if (recipe.experiment.task == "generate") {
+    return generate_only(context, request.until);
+  }
+  return segment_recipe(context, request.until);
 }
 
 namespace {
@@ -133,12 +190,12 @@ bool look_for_stages(const RunContext& context) {
   const Study study(recipe, context.comm, context.stages);
   const auto runs = arm_runs(recipe);
   if (recipe.experiment.task == "generate") {
-    make_datasets(context, study, runs);
+    Generators(context, study, runs).make_datasets();
     return false;
   }
   SharedSegmenter shared(recipe, context.out);
   find_near_duplicates(context, study, runs, shared);
-  const auto datasets = make_datasets(context, study, runs);
+  const Datasets datasets = Generators(context, study, runs).make_datasets();
   const RunCandidates found =
       make_candidates(context, study, shared, runs, datasets);
   const FoldedCells folded =

@@ -203,6 +203,12 @@ void TuneConfig::validate() const {
   check_choice("segment.augmented_box", augmented_box, {"after", "before"});
 }
 
+void GenerateConfig::validate() const {
+  check_range("generate.samples_per_shard", samples_per_shard, 1, 1e6);
+  check_range("generate.tries", tries, 1, 1000);
+  check_choice("generate.copies", copies, {"keep", "refuse"});
+}
+
 void Recipe::validate() const {
   validate_data(data);
   validate_experiment(experiment);
@@ -218,7 +224,8 @@ void Recipe::validate() const {
         " (4 trimesters, unknown included, of each phantom style "
         "and of the training cohort)");
   }
-  check_range("generate.samples_per_shard", generate.samples_per_shard, 1, 1e6);
+  generate.validate();
+  lease.validate();
   dist.validate();
   pretrain.validate("pretrain");
   adapt.validate("adapt");
@@ -226,6 +233,8 @@ void Recipe::validate() const {
   tune.validate();
   gate.validate();
   check_range("place.cache_gb", place.cache_gb, 0.1, 1e6);
+  check_range("place.min_free_gb", place.min_free_gb, 0, 1e6);
+  check_range("place.full_wait_minutes", place.full_wait_minutes, 0, 1e5);
   check_choice("place.device", place.device, {"cpu", "cuda"});
   check_range("place.step_deadline", place.deadlines.step, 0.1, 1e6);
   check_range("place.start_deadline", place.deadlines.start, 0.1, 1e6);

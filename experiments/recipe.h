@@ -8,6 +8,7 @@
 
 #include "core/option.h"
 #include "data/cohort.h"
+#include "data/lease.h"
 #include "data/quality_gate.h"
 #include "dist/recorder/phase.h"
 #include "experiments/stable_diffusion_config.h"
@@ -105,9 +106,15 @@ struct TuneConfig {
   void validate() const;
 };
 
-// [generate] How the synthetic pairs are stored.
+// [generate] How the synthetic pairs are chosen and stored.
 struct GenerateConfig {
   int samples_per_shard = 16;
+  // Attempts at a pair that the gate rejects; the last one is kept, rejected.
+  int tries = 1;
+  // keep, or refuse pairs that copy a training image.
+  std::string copies = "keep";
+
+  void validate() const;  // ConfigError naming the option
 };
 
 // [place] Where things lie; never part of a result.
@@ -115,6 +122,9 @@ struct PlaceConfig {
   std::string weights;  // LiteMedSAM; empty: .deps/weights beside the program
   std::string cache;    // embedding cache; empty: RUN/cache
   double cache_gb = 40;
+  // Generation waits while less than so much is free, up to so long.
+  double min_free_gb = 0.5;
+  double full_wait_minutes = 60;
   std::string device = "cpu";  // that ranks compute on
   Deadlines deadlines;         // without progress
   std::string recorder;        // node-local; empty: $TMPDIR, else /tmp
@@ -146,6 +156,7 @@ struct Recipe {
   TuneConfig tune;
   GateConfig gate;
   GenerateConfig generate;
+  LeaseConfig lease;  // of work that ranks and workers share out
   PlaceConfig place;
 
   // Throws ConfigError naming the option that is out of range.

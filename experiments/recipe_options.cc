@@ -94,6 +94,18 @@ void describe_experiment(OptionTable& table, ExperimentConfig& config) {
             "say in the report that the diffusion here is a smoke test");
 }
 
+void describe_generation(OptionTable& table, GenerateConfig& generate) {
+  table.add("generate.samples_per_shard", &generate.samples_per_shard, kResult,
+            "synthetic pairs in one shard (one tar file)");
+  table.add(
+      "generate.tries", &generate.tries, kAddedResult,
+      "attempts at a pair that the gate rejects, each with noise, outline "
+      "and class of its own; after the last it stays, rejected");
+  table.add("generate.copies", &generate.copies, kAddedResult,
+            "keep, or refuse pairs nearer to a training image than held-out "
+            "heads are");
+}
+
 void describe_tuning(OptionTable& table, TuneConfig& tune) {
   table.add("segment.epochs", &tune.epochs, kAddedResult,
             "steps = epochs x ceil(images / batch_size); 0: segment.steps for "
@@ -120,6 +132,10 @@ void describe_place(OptionTable& table, PlaceConfig& place) {
             "folder of the embedding cache (4 MB an image); empty: RUN/cache");
   table.add("place.cache_gb", &place.cache_gb, kSpeed,
             "size of the embedding cache at most, GB");
+  table.add("place.min_free_gb", &place.min_free_gb, kPlace,
+            "room that generation leaves on its disk, GB; with less it waits");
+  table.add("place.full_wait_minutes", &place.full_wait_minutes, kPlace,
+            "how long it waits for room before it ends with 6");
   table.add("place.device", &place.device, kPlace,
             "device that ranks compute on; today only cpu");
   table.add("place.step_deadline", &place.deadlines.step, kPlace,
@@ -153,8 +169,8 @@ void describe(OptionTable& table, Recipe& recipe) {
   describe(table, "segment", recipe.segment);
   describe_tuning(table, recipe.tune);
   describe(table, recipe.gate);
-  table.add("generate.samples_per_shard", &recipe.generate.samples_per_shard,
-            kResult, "synthetic pairs in one shard (one tar file)");
+  describe_generation(table, recipe.generate);
+  describe(table, recipe.lease);
   describe_place(table, recipe.place);
   // The lists' content is part of the result by the images that it names.
   table.add_family("train_list", &recipe.data.train_lists, kPlace,

@@ -33,8 +33,9 @@ Telemetry telemetry_of(const RunContext& context, const std::string& label) {
                         context.metrics);
 }
 
-void share_out(const RunContext& context, Phase phase, const std::string& label,
-               const std::string& unit, LeasedWork work) {
+std::int64_t share_out(const RunContext& context, Phase phase,
+                       const std::string& label, const std::string& unit,
+                       LeasedWork work) {
   FlightRecorder* recorder = context.comm.recorder();
   const PhaseMark mark(recorder, phase);
   Progress progress(label, work.items, unit, context.rank_zero());
@@ -47,8 +48,12 @@ void share_out(const RunContext& context, Phase phase, const std::string& label,
     return context.should_stop();
   };
   work.on_progress = [&](std::int64_t done) { progress.update(done); };
-  run_together(context.comm, [&] { run_leased_work(work, LeaseConfig()); });
+  std::int64_t done_here = 0;
+  run_together(context.comm, [&] {
+    done_here = run_leased_work(work, context.recipe.lease);
+  });
   progress.finish();
+  return done_here;
 }
 
 }  // namespace sono

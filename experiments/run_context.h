@@ -43,8 +43,9 @@ Telemetry telemetry_of(const RunContext& context, const std::string& label);
 
 // Shares out independent items over the ranks by leases, with a progress line;
 // `work` needs its items, is_done, work and lease_folder, and calls proceed()
-// often. All ranks must call.
-void share_out(const RunContext& context, Phase phase, const std::string& label,
-               const std::string& unit, LeasedWork work);
+// often. All ranks must call. Returns the number of items done by this rank.
+std::int64_t share_out(const RunContext& context, Phase phase,
+                       const std::string& label, const std::string& unit,
+                       LeasedWork work);
 
 }  // namespace sono

@@ -2,10 +2,12 @@
 
 #include <map>
 
+#include "core/message.h"
 #include "data/contact_sheet.h"
 #include "data/image_file.h"
 #include "data/shards/reader.h"
 #include "experiments/arm_images.h"
+#include "experiments/space_guard.h"
 
 namespace sono {
 
@@ -27,24 +29,6 @@ nlohmann::json gate_record(const GateVerdict& verdict) {
 }
 
 namespace {
-
-void make_shards(
-    const RunContext& context, const DatasetPlan& plan,
-    const std::filesystem::path& dir, const std::string& label,
-    const std::function<std::vector<ShardSample>(std::int64_t shard)>& make) {
-  const auto dataset = dir / "dataset";
-  open_dataset(dataset, plan);
-  LeasedWork work;
-  work.items = plan.num_shards();
-  work.is_done = [&](std::int64_t i) { return shard_done(dataset, i); };
-  work.work = [&](std::int64_t i) { commit_shard(dataset, plan, i, make(i)); };
-  work.lease_folder = dir / "leases";
-  share_out(context, Phase::kGenerate, "generate " + label, "shards",
-            std::move(work));
-  run_together(context.comm, [&] {
-    if (context.rank_zero()) finalize_dataset(dataset, plan);
-  });
-}
 
 nlohmann::json dataset_outputs(const std::filesystem::path& dataset) {
   const ShardReader reader(dataset);
@@ -87,15 +71,43 @@ void write_contact_sheets(const std::filesystem::path& dir) {
 
 }  // namespace
 
-nlohmann::json make_dataset(
-    const RunContext& context, const DatasetPlan& plan,
-    const std::filesystem::path& dir, const std::string& label,
-    const std::function<std::vector<ShardSample>(std::int64_t shard)>& make) {
-  make_shards(context, plan, dir, label, make);
+std::int64_t make_shards(const RunContext& context, const GenerationJob& job,
+                         const std::filesystem::path& dataset,
+                         const std::filesystem::path& leases) {
+  open_dataset(dataset, job.plan);
+  SpaceGuard space(context, dataset);
+  std::unique_ptr<ShardMaker> maker;  // once there is something to make
+  LeasedWork work;
+  work.items = job.plan.num_shards();
+  work.is_done = [&](std::int64_t i) { return shard_done(dataset, i); };
+  work.work = [&](std::int64_t i) {
+    if (!maker) maker = std::make_unique<ShardMaker>(job);
+    log_debug("making shard " + std::to_string(i));
+    const auto samples = maker->make(i);
+    space.write([&] { commit_shard(dataset, job.plan, i, samples); });
+  };
+  work.lease_folder = leases;
+  const std::int64_t made = share_out(context, Phase::kGenerate,
+                                      "generate " + job.label, "shards", work);
   run_together(context.comm, [&] {
-    if (context.rank_zero()) write_contact_sheets(dir);
+    if (!context.rank_zero()) return;
+    space.write([&] { finalize_dataset(dataset, job.plan); });
   });
-  return dataset_outputs(dir / "dataset");
+  return made;
+}
+
+StageResult generate_dataset(const RunContext& context,
+                             const GenerationJob& job) {
+  return context.stages.run("generate-" + job.label, job.inputs,
+                            [&](const std::filesystem::path& dir) {
+                              make_shards(context, job, dir / "dataset",
+                                          dir / "leases");
+                              run_together(context.comm, [&] {
+                                if (context.rank_zero())
+                                  write_contact_sheets(dir);
+                              });
+                              return dataset_outputs(dir / "dataset");
+                            });
 }
 
 SyntheticPairs::SyntheticPairs(const std::filesystem::path& dataset,

@@ -2,30 +2,35 @@
 // A generated data set of a run: shards made once by whoever leases them,
 // judged by the quality gate, looked at by people, read back for tuning.
 
-#include <functional>
+#include <map>
 #include <memory>
 #include <opencv2/core.hpp>
 #include <vector>
 
 #include "data/quality_gate.h"
 #include "data/sample.h"
-#include "data/shards/writer.h"
-#include "experiments/run_context.h"
+#include "experiments/generation_job.h"
 
 namespace sono {
 
 // What a pair's provenance says of its verdict.
 nlohmann::json gate_record(const GateVerdict& verdict);
 
-// Makes the shards that are missing in `dir`/dataset, then the contact sheets
-// accepted.png and rejected.png. `make` gives the pairs of one shard, each with
-// a gate record as provenance "gate"; it must be a pure function. Returns the
-// outputs "dataset_hash", "count", "accepted", "reasons" (rejections by
-// reason). All ranks must call.
-nlohmann::json make_dataset(
-    const RunContext& context, const DatasetPlan& plan,
-    const std::filesystem::path& dir, const std::string& label,
-    const std::function<std::vector<ShardSample>(std::int64_t shard)>& make);
+// Stages that made synthetic data sets, by label of generator_run.
+using Datasets = std::map<std::string, StageResult>;
+
+// The stage that makes a data set: the shards in its folder's dataset/, then
+// the contact sheets accepted.png and rejected.png. Outputs "dataset_hash",
+// "count", "accepted", "reasons" (rejections by reason). All ranks must call.
+StageResult generate_dataset(const RunContext& context,
+                             const GenerationJob& job);
+
+// Makes the shards of `dataset` that nobody has made yet, and completes it; any
+// number of ranks and of workers may do so at the same time. Waits while the
+// disk is full. All ranks must call. Returns how many this rank made.
+std::int64_t make_shards(const RunContext& context, const GenerationJob& job,
+                         const std::filesystem::path& dataset,
+                         const std::filesystem::path& leases);
 
 // The accepted pairs of a generated data set, at the size of `native`; at their
 // own where that is empty.

@@ -40,6 +40,10 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> kCommands = {
       {"run", "run a whole recipe, resumable, on any number of ranks",
        run_command, /*resumable=*/true, /*distributed=*/true},
+      {"generate",
+       "make synthetic pairs of a run's generators; any number of "
+       "workers",
+       generate_command, /*resumable=*/true, /*distributed=*/true},
       {"evaluate", "score a run's tuned models; any number of workers",
        evaluate_command, /*resumable=*/true, /*distributed=*/true},
       {"report", "write the report of what a run has so far", report_command},

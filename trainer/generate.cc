@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
 #include "core/check.h"
 
@@ -25,14 +26,19 @@ at::Tensor from_mask(const cv::Mat& mask) {
       .to(at::kFloat);
 }
 
-// What pair `index` is to be, before the network is called.
+RandomKey key_of(const char* purpose, std::uint64_t seed,
+                 const PairAttempt& pair, std::uint64_t step = 0) {
+  return make_key(purpose, seed, static_cast<std::uint64_t>(pair.index),
+                  step + (static_cast<std::uint64_t>(pair.attempt) << 32));
+}
+
+// What a pair is to be, before the network is called.
 DiffusionExample condition(const DiffusionConfig& config,
                            const GeneratorConditions& conditions,
-                           std::uint64_t seed, std::int64_t index) {
-  if (conditions.start) return conditions.start(index);
+                           std::uint64_t seed, const PairAttempt& pair) {
+  if (conditions.start) return conditions.start(pair.index);
   DiffusionExample wanted;
-  Random random(
-      make_key("generate.condition", seed, static_cast<std::uint64_t>(index)));
+  Random random(key_of("generate.condition", seed, pair));
   if (!conditions.class_ids.empty()) {
     wanted.class_id =
         conditions.class_ids[random.below(conditions.class_ids.size())];
@@ -52,23 +58,18 @@ at::Tensor normal_values(const DiffusionModel& model, RandomKey key) {
   return values;
 }
 
-// The noise that pair `index` begins with.
-at::Tensor noise(const DiffusionModel& model, std::uint64_t seed,
-                 std::int64_t index) {
-  return normal_values(model, make_key("generate.noise", seed,
-                                       static_cast<std::uint64_t>(index)));
-}
+// One batch: which pair stands in each row.
+using Rows = std::vector<PairAttempt>;
 
-// What a sampler that adds noise adds to the pairs from `first` on, keyed by
-// pair and step.
+// What a sampler that adds noise adds, keyed by pair and step.
 Sampler::StepNoise step_noise(const DiffusionModel& model,
-                              const GenerateRange& range, std::int64_t first) {
-  return [&model, &range, first](std::size_t step) {
+                              const GenerateOptions& options,
+                              const Rows& rows) {
+  return [&model, &options, &rows](std::size_t step) {
     std::vector<at::Tensor> noises;
-    for (std::int64_t i = 0; i < range.batch_size; ++i) {
+    for (const PairAttempt& pair : rows) {
       noises.push_back(normal_values(
-          model, make_key("generate.step", range.seed,
-                          static_cast<std::uint64_t>(first + i), step)));
+          model, key_of("generate.step", options.seed, pair, step)));
     }
     return at::stack(noises);
   };
@@ -98,55 +99,89 @@ SampleRequest request_of(const DiffusionModel& model,
   return request;
 }
 
-// The batch of pairs from `first` on, which is a multiple of its size.
 std::vector<GeneratedPair> generate_batch(const DiffusionModel& model,
                                           const GeneratorConditions& conditions,
-                                          const GenerateRange& range,
-                                          std::int64_t first) {
-  const std::int64_t size = range.batch_size;
+                                          const GenerateOptions& options,
+                                          const Rows& rows) {
   std::vector<DiffusionExample> wanted;
   std::vector<at::Tensor> noises;
-  for (std::int64_t index = first; index < first + size; ++index) {
-    wanted.push_back(condition(model.config(), conditions, range.seed, index));
-    noises.push_back(noise(model, range.seed, index));
+  for (const PairAttempt& pair : rows) {
+    wanted.push_back(condition(model.config(), conditions, options.seed, pair));
+    noises.push_back(
+        normal_values(model, key_of("generate.noise", options.seed, pair)));
   }
   SampleRequest request = request_of(model, conditions, wanted, noises);
-  request.step_noise = step_noise(model, range, first);
-  request.before_call = range.before_call;
+  request.step_noise = step_noise(model, options, rows);
+  request.before_call = options.before_call;
   const at::Tensor images = model.sample(request);
   std::vector<GeneratedPair> pairs;
-  for (std::int64_t i = 0; i < size; ++i) {
-    const DiffusionExample& w = wanted[static_cast<std::size_t>(i)];
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    const auto i = static_cast<std::int64_t>(row);
     GeneratedPair pair;
-    pair.index = first + i;
-    pair.class_id = w.class_id;
+    pair.index = rows[row].index;
+    pair.attempt = rows[row].attempt;
+    pair.class_id = wanted[row].class_id;
     pair.image = to_grey(images[i][0]);
     if (model.config().joint()) {
       pair.outline = to_grey(images[i][1]);
     } else {
-      pair.mask = to_grey(w.mask[0] * 2 - 1);
+      pair.mask = to_grey(wanted[row].mask[0] * 2 - 1);
     }
     pairs.push_back(std::move(pair));
   }
   return pairs;
 }
 
+// Which of the asked pairs go into the next batch: the first that waits for
+// each row, as places in `asked`.
+using Waiting = std::map<std::int64_t, std::vector<std::size_t>>;  // by row
+
+Waiting by_row(const std::vector<PairAttempt>& asked, std::int64_t batch_size) {
+  Waiting waiting;
+  for (std::size_t k = asked.size(); k-- > 0;) {  // the first one at the back
+    waiting[asked[k].index % batch_size].push_back(k);
+  }
+  return waiting;
+}
+
+std::map<std::int64_t, std::size_t> take_batch(Waiting& waiting) {
+  std::map<std::int64_t, std::size_t> taken;
+  for (auto row = waiting.begin(); row != waiting.end();) {
+    taken[row->first] = row->second.back();
+    row->second.pop_back();
+    row = row->second.empty() ? waiting.erase(row) : std::next(row);
+  }
+  return taken;
+}
+
 }  // namespace
+
+std::vector<PairAttempt> first_attempts(std::int64_t first_index,
+                                        std::int64_t count) {
+  std::vector<PairAttempt> attempts;
+  for (std::int64_t i = 0; i < count; ++i) {
+    attempts.push_back({first_index + i, 0});
+  }
+  return attempts;
+}
 
 std::vector<GeneratedPair> generate_pairs(const DiffusionModel& model,
                                           const GeneratorConditions& conditions,
-                                          const GenerateRange& range) {
-  SONO_CHECK(range.first_index >= 0 && range.count >= 0 && range.batch_size > 0,
-             range.count << " pairs from " << range.first_index
-                         << " in batches of " << range.batch_size);
-  const std::int64_t end = range.first_index + range.count;
-  std::vector<GeneratedPair> pairs;
-  for (std::int64_t first =
-           range.first_index / range.batch_size * range.batch_size;
-       first < end; first += range.batch_size) {
-    for (auto& pair : generate_batch(model, conditions, range, first)) {
-      const bool asked = pair.index >= range.first_index && pair.index < end;
-      if (asked) pairs.push_back(std::move(pair));
+                                          const std::vector<PairAttempt>& asked,
+                                          const GenerateOptions& options) {
+  SONO_CHECK(options.batch_size > 0, "batches of " << options.batch_size);
+  std::vector<GeneratedPair> pairs(asked.size());
+  for (Waiting waiting = by_row(asked, options.batch_size); !waiting.empty();) {
+    const auto taken = take_batch(waiting);
+    // Rows that nobody asked for repeat one that somebody did.
+    Rows rows(static_cast<std::size_t>(options.batch_size),
+              asked[taken.begin()->second]);
+    for (const auto& [row, place] : taken) {
+      rows[static_cast<std::size_t>(row)] = asked[place];
+    }
+    auto batch = generate_batch(model, conditions, options, rows);
+    for (const auto& [row, place] : taken) {
+      pairs[place] = std::move(batch[static_cast<std::size_t>(row)]);
     }
   }
   return pairs;

@@ -1,8 +1,8 @@
 #pragma once
-// Synthetic pairs from a trained generator. Pair i is a pure function of
-// (weights, config, seed, i): its noise, outline and class are keyed by (seed,
-// i), and it always stands at position i mod batch_size of a batch of that
-// size, whoever makes it and whatever range was asked for.
+// Synthetic pairs from a trained generator. Attempt k at pair i is a pure
+// function of (weights, config, seed, i, k): its noise, outline and class are
+// keyed by (seed, i, k), and it always stands at position i mod batch_size of a
+// batch of that size, whoever makes it and whatever else was asked for.
 
 #include <cstdint>
 #include <functional>
@@ -19,6 +19,7 @@ namespace sono {
 // it, so that nothing invents detail or loses the exact label here.
 struct GeneratedPair {
   std::int64_t index = 0;
+  std::int64_t attempt = 0;
   std::int64_t class_id = 0;
   cv::Mat image;    // CV_8UC1 [H, W]
   cv::Mat mask;     // concat: CV_8UC1 [H, W], 0 or 255; joint: empty
@@ -35,19 +36,28 @@ struct GeneratorConditions {
   double start_strength = 0.5;  // (0, 1]; 1 keeps nothing of the image
 };
 
-struct GenerateRange {
-  std::int64_t first_index = 0;
-  std::int64_t count = 0;
+// Attempt 0 is the first; more are made where a pair was rejected.
+struct PairAttempt {
+  std::int64_t index = 0;
+  std::int64_t attempt = 0;
+};
+
+struct GenerateOptions {
   std::uint64_t seed = 0;
-  std::int64_t batch_size = 8;  // part of the result; ranges at its multiples
-                                // make no pair in vain
+  std::int64_t batch_size = 8;  // part of the result
   // Called before each network call; may throw to leave. May be empty.
   std::function<void()> before_call{};
 };
 
-// Pairs first_index .. first_index + count - 1, in order.
+// The pairs asked for, in order of asking. Pairs of different positions share
+// a batch, so a run of indices makes none in vain.
 std::vector<GeneratedPair> generate_pairs(const DiffusionModel& model,
                                           const GeneratorConditions& conditions,
-                                          const GenerateRange& range);
+                                          const std::vector<PairAttempt>& asked,
+                                          const GenerateOptions& options);
+
+// First attempts at `count` pairs from `first_index` on.
+std::vector<PairAttempt> first_attempts(std::int64_t first_index,
+                                        std::int64_t count);
 
 }  // namespace sono

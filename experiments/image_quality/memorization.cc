@@ -67,18 +67,6 @@ double probability_nearer(const std::vector<TrainingBank::Nearest>& a,
   return wins / (static_cast<double>(a.size()) * static_cast<double>(b.size()));
 }
 
-void set_limits(const std::vector<TrainingBank::Nearest>& heldout,
-                const MemorizationConfig& config, MemorizationReport& report) {
-  std::vector<double> distances, ratios;
-  for (const auto& n : heldout) {
-    distances.push_back(n.distance);
-    ratios.push_back(n.ratio());
-  }
-  report.num_heldout = static_cast<int>(heldout.size());
-  report.distance_limit = percentile(distances, config.distance_quantile);
-  report.ratio_limit = percentile(ratios, config.ratio_quantile);
-}
-
 }  // namespace
 
 void MemorizationConfig::validate() const {
@@ -137,27 +125,45 @@ std::vector<TrainingBank::Nearest> TrainingBank::nearest(
   return found;
 }
 
+CopyDetector::CopyDetector(const std::vector<cv::Mat>& training,
+                           const std::vector<cv::Mat>& heldout,
+                           const MemorizationConfig& config)
+    : alone_(training.size() == 1), bank_(training, config) {
+  config.validate();
+  if (heldout.size() < 2) {
+    throw DataError("a search for copies needs two held-out images at least");
+  }
+  reference_ = bank_.nearest(heldout);
+  std::vector<double> distances, ratios;
+  for (const auto& n : reference_) {
+    distances.push_back(n.distance);
+    ratios.push_back(n.ratio());
+  }
+  distance_limit_ = percentile(distances, config.distance_quantile);
+  ratio_limit_ = percentile(ratios, config.ratio_quantile);
+}
+
+bool CopyDetector::is_copy(const TrainingBank::Nearest& found) const {
+  return found.distance < distance_limit_ &&
+         (alone_ || found.ratio() < ratio_limit_);
+}
+
 MemorizationReport search_copies(const std::vector<cv::Mat>& training,
                                  const std::vector<cv::Mat>& heldout,
                                  const std::vector<cv::Mat>& synthetic,
                                  const MemorizationConfig& config) {
-  config.validate();
-  if (heldout.size() < 2 || synthetic.empty()) {
-    throw DataError(
-        "a search for copies needs two held-out images and one "
-        "synthetic image at least, not " +
-        std::to_string(heldout.size()) + " and " +
-        std::to_string(synthetic.size()));
+  if (synthetic.empty()) {
+    throw DataError("a search for copies needs one synthetic image at least");
   }
-  const TrainingBank bank(training, config);
-  const auto reference = bank.nearest(heldout);
+  const CopyDetector detector(training, heldout, config);
+  const auto& reference = detector.reference();
   MemorizationReport report;
-  report.synthetic = bank.nearest(synthetic);
-  set_limits(reference, config, report);
-  const bool alone = training.size() == 1;
+  report.synthetic = detector.nearest(synthetic);
+  report.num_heldout = static_cast<int>(reference.size());
+  report.distance_limit = detector.distance_limit();
+  report.ratio_limit = detector.ratio_limit();
   for (const auto& n : report.synthetic) {
-    report.flagged.push_back(n.distance < report.distance_limit &&
-                             (alone || n.ratio() < report.ratio_limit));
+    report.flagged.push_back(detector.is_copy(n));
   }
   const auto count = static_cast<double>(report.flagged.size());
   report.flagged_fraction =

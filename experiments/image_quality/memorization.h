@@ -51,6 +51,35 @@ class TrainingBank {
   at::Tensor views_;  // fp32 [images * views, H * W], centred, of length 1
 };
 
+// Says of single images whether they copy a training image.
+class CopyDetector {
+ public:
+  // The limits come from the held-out images. DataError unless there are two of
+  // them and one training image.
+  CopyDetector(const std::vector<cv::Mat>& training,
+               const std::vector<cv::Mat>& heldout,
+               const MemorizationConfig& config);
+
+  std::vector<TrainingBank::Nearest> nearest(
+      const std::vector<cv::Mat>& images) const {
+    return bank_.nearest(images);
+  }
+  bool is_copy(const TrainingBank::Nearest& found) const;
+  double distance_limit() const { return distance_limit_; }
+  double ratio_limit() const { return ratio_limit_; }
+  // Of the held-out images.
+  const std::vector<TrainingBank::Nearest>& reference() const {
+    return reference_;
+  }
+
+ private:
+  bool alone_;  // one training image: there is no second nearest
+  TrainingBank bank_;
+  std::vector<TrainingBank::Nearest> reference_;
+  double distance_limit_ = 0;
+  double ratio_limit_ = 0;
+};
+
 struct MemorizationReport {
   std::vector<TrainingBank::Nearest> synthetic;  // one a synthetic image
   std::vector<bool> flagged;                     // likewise

@@ -78,7 +78,8 @@ void measure_generator(const Recipe& recipe, const Place& place,
   conditions.start = [&](std::int64_t) { return drawn; };
   conditions.start_strength = 1;
   const double call = seconds_of([&] {
-    generate_pairs(model, conditions, {.count = kBatch, .batch_size = kBatch});
+    generate_pairs(model, conditions, first_attempts(0, kBatch),
+                   {.batch_size = kBatch});
   });
   costs.generate_image = call / static_cast<double>(kBatch) *
                          recipe.diffusion.sampler.num_steps /

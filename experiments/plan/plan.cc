@@ -116,8 +116,6 @@ void add_pixel_stages(const Recipe& recipe, const ArmRun& run, Plan& plan) {
            {"pretrain-" + adapted.arm, Work::kPretrain, recipe.pretrain.steps});
   add_once(plan,
            {"adapt-" + adapted.label(), Work::kAdapt, recipe.adapt.steps});
-  add_once(plan, {"generate-" + generator.label(), Work::kGenerate,
-                  recipe.experiment.synthetic_count});
 }
 
 // Where the cohort is not there, every trimester is taken to have images.
@@ -144,8 +142,6 @@ void add_latent_stages(const Recipe& recipe, const ArmRun& run,
              {"adapt-" + generator.label() + (name.empty() ? "" : "-" + name),
               Work::kAdapt, recipe.adapt.steps});
   }
-  add_once(plan, {"generate-" + generator.label(), Work::kGenerate,
-                  recipe.experiment.synthetic_count});
 }
 
 void add_generator_stages(const Recipe& recipe, const Opened& opened,
@@ -157,6 +153,11 @@ void add_generator_stages(const Recipe& recipe, const Opened& opened,
     } else {
       add_pixel_stages(recipe, run, plan);
     }
+  }
+  for (const ArmRun& run : plan.runs) {
+    if (!is_diffusion_arm(run.arm)) continue;
+    add_once(plan, {"generate-" + generator_run(recipe, run).label(),
+                    Work::kGenerate, recipe.experiment.synthetic_count});
   }
 }
 

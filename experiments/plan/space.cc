@@ -19,6 +19,8 @@ constexpr std::int64_t kShrink = 4;
 constexpr std::int64_t kFilesAStage = 12;  // checkpoint, records, pictures
 constexpr std::int64_t kFilesAShard = 2;
 constexpr std::int64_t kFilesOfReport = 60;
+constexpr std::int64_t kLargeBytes = 10ll * 1000 * 1000 * 1000;
+constexpr std::int64_t kLargeFiles = 100 * 1000;
 
 std::int64_t bytes_of(const NamedTensors& parameters) {
   std::int64_t bytes = 0;
@@ -68,6 +70,10 @@ void add_stage(const Recipe& recipe, const PlannedStage& stage,
 
 }  // namespace
 
+bool SpaceNeed::large() const {
+  return most_bytes > kLargeBytes || files > kLargeFiles;
+}
+
 bool SpaceNeed::exceeds(const DiskSpace& space) const {
   return least_bytes > space.free_bytes || files > space.free_files;
 }
@@ -111,6 +117,7 @@ std::string space_text(const DiskSpace& space) {
 
 void check_space(const Recipe& recipe, const std::filesystem::path& out) {
   const SpaceNeed need = space_need(recipe, make_plan(recipe));
+  if (!need.large()) return;
   const DiskSpace space = disk_space(out);
   const std::string text =
       out.string() + ": the run will take " + need.text() + "; " +

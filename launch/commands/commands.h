@@ -12,6 +12,7 @@ using Arguments = std::vector<std::string>;
 int doctor_command(const Arguments& args);
 int evaluate_command(const Arguments& args);
 int export_command(const Arguments& args);
+int generate_command(const Arguments& args);
 int hang_command(const Arguments& args);
 int inspect_command(const Arguments& args);
 int phantom_command(const Arguments& args);

@@ -3,26 +3,12 @@
 
 #include <cstdio>
 
-#include "core/error.h"
 #include "experiments/joined_run.h"
 #include "launch/commands/commands.h"
-#include "launch/options/command_line.h"
+#include "launch/options/run_config.h"
 
 namespace sono {
 namespace {
-
-// The recipe as the run's folder holds it; flags of --set come last.
-void load_run(CommandLine& line, const std::string& run, Recipe& recipe) {
-  const std::filesystem::path folder = run;
-  for (const char* name : {"config.ini", "run.json"}) {
-    if (std::filesystem::exists(folder / name)) continue;
-    throw ConfigError(run + ": no " + name +
-                      " in it; name the folder of a run (`sonoforge run "
-                      "RECIPE.ini --out DIR`)");
-  }
-  line.load_config((folder / "config.ini").string());
-  recipe.validate();
-}
 
 void print_missing(const std::vector<std::string>& missing) {
   for (const std::string& part : missing) {
@@ -53,7 +39,7 @@ int evaluate_command(const Arguments& args) {
             "pause between two looks at the folder");
   describe(line.config(), recipe);
   if (!line.parse(args)) return 0;
-  load_run(line, run, recipe);
+  load_run_config(line, run, recipe);
   const StopSignal stop;
   const WatchOutcome outcome =
       JoinedRun(recipe, line.config(), run, stop).evaluate(watch);
@@ -74,7 +60,7 @@ int report_command(const Arguments& args) {
   line.argument("RUN", &run, "folder of the run");
   describe(line.config(), recipe);
   if (!line.parse(args)) return 0;
-  load_run(line, run, recipe);
+  load_run_config(line, run, recipe);
   const StopSignal stop;
   std::vector<std::string> missing;
   const RunOutcome outcome =

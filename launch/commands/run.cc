@@ -20,9 +20,9 @@ namespace {
 struct RunArguments {
   std::string recipe_file;
   std::string out;
+  RunRequest request;
   SessionOptions session;
   double wall_minutes = 0;
-  bool update = false;
   bool dry_run = false;
 };
 
@@ -36,6 +36,7 @@ void print_outcome(const RunOutcome& outcome) {
   std::printf("\n%s\n", outcome.table.c_str());
   std::printf("stages: %d done, %d found finished\n", outcome.stages_done,
               outcome.stages_skipped);
+  if (outcome.report.empty()) return;
   std::printf("report: %s\n",
               std::filesystem::absolute(outcome.report).c_str());
 }
@@ -74,11 +75,14 @@ int run_command(const Arguments& args) {
             "threads as ranks, when not under mpirun or srun");
   line.flag("wall-minutes", &arguments.wall_minutes, "M",
             "save and exit with 75 after so long; 0: never");
-  line.flag("update", &arguments.update, "",
+  line.flag("update", &arguments.request.update, "",
             "take a folder made by another config and redo what changed");
   line.flag("trace-steps", &recipe.place.trace_steps, "FIRST-LAST",
             "trace these steps of every training, one file a rank: "
             "OUT/traces/");
+  line.flag("until", &arguments.request.until, "PART",
+            "end after generators, datasets, tuning or evaluation; the same "
+            "command without it goes on");
   line.flag("dry-run", &arguments.dry_run, "",
             "print the plan with its cost, do nothing");
   describe(line.config(), recipe);
@@ -91,9 +95,10 @@ int run_command(const Arguments& args) {
   recipe.validate();
   check_range("--wall-minutes", arguments.wall_minutes, 0, 1e7);
   TraceSteps::parse(recipe.place.trace_steps);  // before all else
-  const std::filesystem::path out = arguments.out.empty()
-                                        ? default_out(arguments.recipe_file)
-                                        : std::filesystem::path(arguments.out);
+  arguments.request.out = arguments.out.empty()
+                              ? default_out(arguments.recipe_file)
+                              : std::filesystem::path(arguments.out);
+  arguments.request.validate();
 
   arguments.session.device = recipe.place.device;
   arguments.session.deadlines = recipe.place.deadlines;
@@ -103,11 +108,11 @@ int run_command(const Arguments& args) {
   const StopSignal stop(arguments.wall_minutes * 60);
   session->run([&](Communicator& comm) {
     if (arguments.dry_run) {
-      print_plan(recipe, line.config(), out, comm, stop);
+      print_plan(recipe, line.config(), arguments.request.out, comm, stop);
       return;
     }
     const RunOutcome outcome =
-        run_recipe(recipe, line.config(), out, arguments.update, comm, stop);
+        run_recipe(recipe, line.config(), arguments.request, comm, stop);
     if (comm.rank() == 0) print_outcome(outcome);
   });
   return 0;

@@ -20,7 +20,7 @@ import typing
 GATED_RANKS = 2
 GATED_ON_ANY = ("memory", "checkpoint", "lora_step", "networks", "start",
                 "sam", "lite_medsam", "decoder_tuning", "pixel_unet", "sampling",
-                "metrics")
+                "metrics", "workers")
 DDP = {"c10d": "c10d::Reducer + Gloo, same binary", "ddp": "Python DDP + Gloo"}
 SAVERS = {"torch_save": "torch.save", "async_save": "DCP async_save",
           "async_save_staged": "DCP async_save, staged in the background"}
@@ -232,13 +232,22 @@ def decoder_tuning_comparisons():
                      "decoder_tuning/cached/tuning", TUNERS["cached"])
 
 
+def worker_comparisons():
+    for kind, many, what, target in (
+            ("sleep", 4, "shards of a generator that only sleeps", ">= 3.9"),
+            ("metrics", 2, "decode and score pairs of masks, 800 x 540", ">= 1.8")):
+        yield Comparison("workers", f"{what}, {many} workers", f"workers/{kind}/{many}",
+                         f"workers/{kind}/1", "ours, one worker", target)
+
+
 COMPARISONS = [*step_comparisons(), *lane_comparisons(), *recorder_comparisons(),
                *all_reduce_comparisons(), *count_comparisons(), *memory_comparisons(),
                *checkpoint_comparisons(), *lora_step_comparisons(),
                *network_comparisons(), *start_comparisons(),
                *sam_comparisons(), *lite_medsam_comparisons(),
                *decoder_tuning_comparisons(), *pixel_unet_comparisons(),
-               *sampling_comparisons(), *metrics_comparisons()]
+               *sampling_comparisons(), *metrics_comparisons(),
+               *worker_comparisons()]
 
 
 def machine():

@@ -37,11 +37,10 @@ TEST(Generate, PairsDoNotDependOnTheRangeAskedFor) {
   const EllipsePrior outlines = prior();
   const GeneratorConditions conditions{.outlines = &outlines,
                                        .class_ids = {1, 2}};
-  const auto all = generate_pairs(model, conditions,
-                                  {.count = 7, .seed = 5, .batch_size = 4});
-  const auto some = generate_pairs(
-      model, conditions,
-      {.first_index = 3, .count = 2, .seed = 5, .batch_size = 4});
+  const auto all = generate_pairs(model, conditions, first_attempts(0, 7),
+                                  {.seed = 5, .batch_size = 4});
+  const auto some = generate_pairs(model, conditions, first_attempts(3, 2),
+                                   {.seed = 5, .batch_size = 4});
   ASSERT_EQ(all.size(), 7u);
   ASSERT_EQ(some.size(), 2u);
   for (std::size_t i = 0; i < some.size(); ++i) {
@@ -65,14 +64,41 @@ TEST(Generate, NoiseOnTheWayDoesNotDependOnTheRangeEither) {
     model.unet().initialize(1);
     const EllipsePrior outlines = prior();
     const GeneratorConditions conditions{.outlines = &outlines};
-    const auto all = generate_pairs(model, conditions,
-                                    {.count = 6, .seed = 5, .batch_size = 4});
-    const auto one = generate_pairs(
-        model, conditions,
-        {.first_index = 5, .count = 1, .seed = 5, .batch_size = 4});
+    const auto all = generate_pairs(model, conditions, first_attempts(0, 6),
+                                    {.seed = 5, .batch_size = 4});
+    const auto one = generate_pairs(model, conditions, first_attempts(5, 1),
+                                    {.seed = 5, .batch_size = 4});
     EXPECT_TRUE(equal(one[0].image, all[5].image)) << kind;
     EXPECT_FALSE(equal(all[4].image, all[5].image)) << kind;
   }
+}
+
+// Full size, where the kernels could treat rows differently: whatever stands in
+// the other rows, a pair and its second attempt keep their bytes.
+TEST(Generate, APairDoesNotDependOnItsNeighboursInTheBatch) {
+  DiffusionConfig config;
+  config.num_classes = 2;
+  config.guidance_scale = 1.5;
+  config.sampler.num_steps = 2;
+  DiffusionModel model(config);
+  model.unet().initialize(1);
+  const EllipsePrior outlines({{60, 40, 30, 20, 0.2}}, {128, 88});
+  const GeneratorConditions conditions{.outlines = &outlines,
+                                       .class_ids = {1, 2}};
+  const GenerateOptions options{.seed = 5, .batch_size = 8};
+  const auto all =
+      generate_pairs(model, conditions, first_attempts(0, 16), options);
+  const auto few =
+      generate_pairs(model, conditions, {{13, 0}, {2, 1}, {5, 0}}, options);
+  const auto other =
+      generate_pairs(model, conditions, {{10, 1}, {2, 1}}, options);
+  EXPECT_TRUE(equal(few[0].image, all[13].image));
+  EXPECT_TRUE(equal(few[2].image, all[5].image));
+  EXPECT_TRUE(equal(few[1].image, other[1].image));
+  EXPECT_FALSE(equal(few[1].image, all[2].image));
+  EXPECT_FALSE(equal(few[1].mask, all[2].mask));
+  EXPECT_FALSE(equal(other[0].image, other[1].image));
+  EXPECT_EQ(few[1].attempt, 1);
 }
 
 TEST(Generate, AnotherSeedMakesOtherPairs) {
@@ -80,8 +106,10 @@ TEST(Generate, AnotherSeedMakesOtherPairs) {
   model.unet().initialize(1);
   const EllipsePrior outlines = prior();
   const GeneratorConditions conditions{.outlines = &outlines};
-  const auto one = generate_pairs(model, conditions, {.count = 1, .seed = 1});
-  const auto two = generate_pairs(model, conditions, {.count = 1, .seed = 2});
+  const auto one =
+      generate_pairs(model, conditions, first_attempts(0, 1), {.seed = 1});
+  const auto two =
+      generate_pairs(model, conditions, first_attempts(0, 1), {.seed = 2});
   EXPECT_FALSE(equal(one[0].image, two[0].image));
 }
 
@@ -90,7 +118,8 @@ TEST(Generate, JointMakesAnOutline) {
   config.mode = "joint";
   DiffusionModel model(config);
   model.unet().initialize(1);
-  const auto pairs = generate_pairs(model, {}, {.count = 2, .batch_size = 2});
+  const auto pairs =
+      generate_pairs(model, {}, first_attempts(0, 2), {.batch_size = 2});
   EXPECT_TRUE(pairs[0].mask.empty());
   EXPECT_EQ(pairs[0].outline.size(), cv::Size(24, 20));
 }
@@ -104,7 +133,7 @@ TEST(Generate, GuidanceChangesTheImage) {
     model.unet().initialize(1);
     const EllipsePrior outlines = prior();
     return generate_pairs(model, {.outlines = &outlines, .class_ids = {2}},
-                          {.count = 1, .batch_size = 1})[0]
+                          first_attempts(0, 1), {.batch_size = 1})[0]
         .image;
   };
   EXPECT_FALSE(equal(made(1, "ddim"), made(3, "ddim")));
@@ -126,8 +155,8 @@ TEST(Generate, StartsFromAnImageWhenAsked) {
       return DiffusionExample{image, mask, 1};
     };
     conditions.start_strength = strength;
-    const auto pair =
-        generate_pairs(model, conditions, {.count = 1, .batch_size = 1})[0];
+    const auto pair = generate_pairs(model, conditions, first_attempts(0, 1),
+                                     {.batch_size = 1})[0];
     EXPECT_EQ(cv::countNonZero(pair.mask), 120);
     cv::Mat start(20, 24, CV_8UC1, cv::Scalar(13));
     start(cv::Rect(6, 5, 12, 10)).setTo(217);

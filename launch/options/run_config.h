@@ -1,0 +1,16 @@
+#pragma once
+// The recipe of a run that exists, for commands that join it.
+
+#include <string>
+
+#include "experiments/recipe.h"
+#include "launch/options/command_line.h"
+
+namespace sono {
+
+// The recipe as the run's folder holds it; --set comes last. `recipe` is
+// described in line.config(). ConfigError when `run` is no run's folder.
+void load_run_config(CommandLine& line, const std::string& run,
+                     const Recipe& recipe);
+
+}  // namespace sono
