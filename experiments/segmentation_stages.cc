@@ -6,6 +6,7 @@
 #include "data/mask.h"
 #include "dist/recorder/flight_recorder.h"
 #include "experiments/evaluation/detector.h"
+#include "experiments/node_copy.h"
 #include "models/io/safetensors.h"
 #include "trainer/segmentation_task.h"
 
@@ -180,7 +181,8 @@ void check_segmenter(const Recipe& recipe, const SamConfig& config) {
 
 SharedSegmenter::SharedSegmenter(const Recipe& recipe,
                                  const std::filesystem::path& out)
-    : segmenter(Segmenter::load(find_weights(recipe))),
+    : segmenter(
+          Segmenter::load(staged_weights(recipe.place, find_weights(recipe)))),
       cache(recipe.place.cache.empty()
                 ? out / "cache"
                 : std::filesystem::path(recipe.place.cache),

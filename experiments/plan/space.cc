@@ -116,7 +116,12 @@ std::string space_text(const DiskSpace& space) {
 }
 
 void check_space(const Recipe& recipe, const std::filesystem::path& out) {
-  const SpaceNeed need = space_need(recipe, make_plan(recipe));
+  SpaceNeed need;
+  try {
+    need = space_need(recipe, make_plan(recipe));
+  } catch (const Error&) {
+    return;  // the run itself meets that error, and says where
+  }
   if (!need.large()) return;
   const DiskSpace space = disk_space(out);
   const std::string text =

@@ -7,6 +7,8 @@
 #include <fstream>
 
 #include "core/atomic_file.h"
+#include "core/error.h"
+#include "core/event_file.h"
 #include "core/hash.h"
 #include "core/random.h"
 #include "dist/bootstrap.h"
