@@ -83,28 +83,27 @@ double StepLog::add(std::int64_t done, const StepOutcome& step) {
   if (log_ == nullptr && !events_ && metrics_ == nullptr) return seconds;
   const nlohmann::json text = line(done, step, seconds);
   if (log_ != nullptr) log_->append(text);
-  show(text, done, step, seconds);
+  show_events(text);
+  show_metrics(done, step, seconds);
   return seconds;
 }
 
-void StepLog::show(const nlohmann::json& text, std::int64_t done,
-                   const StepOutcome& step, double seconds) {
-  if (events_) {
-    auto scalars = step_scalars(text);
-    const double time = std::chrono::duration<double>(
-                            std::chrono::system_clock::now().time_since_epoch())
-                            .count();
-    for (ScalarEvent& scalar : scalars) scalar.time = time;
-    events_->add(scalars);
-  }
-  if (metrics_ == nullptr) return;
-  const MetricsFile::Labels training = {{"training", label_}};
-  const std::string head = "sonoforge_training_";
-  const auto count = [&](const char* name, const char* help, double more) {
-    metrics_->count(head + name, help, more, training);
-  };
-  const auto set = [&](const char* name, const char* help, double value) {
-    metrics_->set(head + name, help, value, training);
+void StepLog::show_events(const nlohmann::json& line) {
+  if (!events_) return;
+  auto scalars = step_scalars(line);
+  const double time = std::chrono::duration<double>(
+                          std::chrono::system_clock::now().time_since_epoch())
+                          .count();
+  for (ScalarEvent& scalar : scalars) scalar.time = time;
+  events_->add(scalars);
+}
+
+void StepLog::count_step(const StepOutcome& step, double seconds) {
+  const auto count = [&](const char* name, const char* help, double more,
+                         const MetricsFile::Labels& labels = {}) {
+    MetricsFile::Labels all = {{"training", label_}};
+    all.insert(all.end(), labels.begin(), labels.end());
+    metrics_->count(std::string("sonoforge_training_") + name, help, more, all);
   };
   count("steps_total", "Steps done by this process.", 1);
   count("samples_total", "Samples trained on by this process.",
@@ -114,10 +113,19 @@ void StepLog::show(const nlohmann::json& text, std::int64_t done,
   skipped_ = step.skipped;
   count("seconds_total", "Seconds of steps.", seconds);
   for (std::size_t i = 0; i < step.seconds.size(); ++i) {
-    metrics_->count(head + "phase_seconds_total",
-                    "Seconds of steps by phase, on rank 0.", step.seconds[i],
-                    {training[0], {"phase", StepTimes::kNames[i]}});
+    count("phase_seconds_total", "Seconds of steps by phase, on rank 0.",
+          step.seconds[i], {{"phase", StepTimes::kNames[i]}});
   }
+}
+
+void StepLog::show_metrics(std::int64_t done, const StepOutcome& step,
+                           double seconds) {
+  if (metrics_ == nullptr) return;
+  count_step(step, seconds);
+  const auto set = [&](const char* name, const char* help, double value) {
+    metrics_->set(std::string("sonoforge_training_") + name, help, value,
+                  {{"training", label_}});
+  };
   set("step", "Steps done, those of earlier starts included.",
       static_cast<double>(done));
   set("steps", "Steps to do.", static_cast<double>(steps_));

@@ -51,8 +51,9 @@ class StepLog {
   nlohmann::json line(std::int64_t done, const StepOutcome& step,
                       double seconds) const;
   void open_events(const Telemetry& telemetry, std::int64_t done);
-  void show(const nlohmann::json& line, std::int64_t done,
-            const StepOutcome& step, double seconds);
+  void show_events(const nlohmann::json& line);
+  void show_metrics(std::int64_t done, const StepOutcome& step, double seconds);
+  void count_step(const StepOutcome& step, double seconds);
 
   JsonLines* log_;
   std::int64_t batch_size_;
