@@ -4,6 +4,11 @@
 #include <unistd.h>
 
 namespace sono {
+namespace {
+
+constexpr std::int64_t kMomentNs = 10'000;
+
+}  // namespace
 
 int StepTrace::row_of_thread() {
   const auto thread = static_cast<std::uint64_t>(::syscall(SYS_gettid));
@@ -53,7 +58,9 @@ void StepTrace::end_phase(std::int64_t now_ns) {
     phase = phase_, begin = phase_begin_ns_, step = phase_step_;
     phase_begin_ns_ = 0;
   }
-  if (begin > 0) {
+  // Between two phases lies a moment that is none.
+  const bool moment = phase == Phase::kStage && now_ns - begin < kMomentNs;
+  if (begin > 0 && !moment) {
     add("phase", phase_name(phase), begin, now_ns, {{"step", step}});
   }
 }
