@@ -4,12 +4,14 @@
 #include <chrono>
 #include <fstream>
 #include <functional>
+#include <optional>
 
 #include "dist/arena.h"
 #include "dist/gradient_norm.h"
 #include "dist/local/communicator.h"
 #include "dist/memory_plan.h"
 #include "dist/optimizer.h"
+#include "models/nn/recompute.h"
 #include "trainer/block_parameters.h"
 
 namespace sono {
@@ -69,8 +71,10 @@ struct LaneTimes {
 };
 
 // One lane, gradients added onto buffers as in a step.
-LaneTimes run_lane(Task& task, std::int64_t samples) {
+LaneTimes run_lane(Task& task, std::int64_t samples, bool recomputes) {
   const at::AutoGradMode with_grad(true);
+  std::optional<RecomputeScope> recompute;
+  if (recomputes) recompute.emplace(nullptr);
   const auto start = Clock::now();
   const at::Tensor loss = task.loss(0, 0, samples);
   const auto middle = Clock::now();
@@ -87,9 +91,10 @@ void measure_lane(Communicator& comm, Task& task, const TrainConfig& config,
   }
   cost.base_bytes = resident_bytes();
   const bool counted = restart_peak();
+  const bool recomputes = config.dist.recompute || config.dist.zero_stage >= 3;
   LaneTimes last;
   const double lane =
-      measure(comm, probe, [&] { last = run_lane(task, samples); });
+      measure(comm, probe, [&] { last = run_lane(task, samples, recomputes); });
   if (counted) {
     cost.activation_bytes =
         std::max<std::int64_t>(0, peak_bytes() - cost.base_bytes);
