@@ -52,7 +52,7 @@ nlohmann::json train_generator(const RunContext& context, DiffusionModel& model,
   DiffusionTask task(model, std::move(examples), task_config);
   const TrainResult result =
       train(context.comm, task, config, stage_hash, dir / "checkpoints",
-            context.stop, &context.log, label);
+            context.stop, &context.log, label, telemetry_of(context, label));
   const char* name =
       config.ema_decay > 0 ? "ema.safetensors" : "model.safetensors";
   const auto weights = result.checkpoint / name;

@@ -10,10 +10,12 @@
 #include "experiments/evaluation/worker.h"
 #include "experiments/generators.h"
 #include "experiments/leaks/leak_check.h"
+#include "experiments/plan/space.h"
 #include "experiments/quality_stage.h"
 #include "experiments/run_candidates.h"
 #include "experiments/run_folder.h"
 #include "experiments/run_report.h"
+#include "experiments/run_telemetry.h"
 #include "experiments/segmentation_stages.h"
 #include "trainer/compute_device.h"
 #include "trainer/machine_kind.h"
@@ -59,6 +61,16 @@ void open_recorder_folder(const std::filesystem::path& folder,
     make_directories(folder);
   });
   if (comm.recorder() != nullptr) comm.recorder()->set_shared_folder(folder);
+}
+
+// Before a folder is made: a large run that cannot end is not begun.
+void check_space_of_new_run(const Recipe& recipe,
+                            const std::filesystem::path& out,
+                            Communicator& comm) {
+  run_together(comm, [&] {
+    if (comm.rank() != 0 || std::filesystem::exists(out / "run.json")) return;
+    check_space(recipe, out);
+  });
 }
 
 // What to say where a run ends before its report.
@@ -162,13 +174,16 @@ RunOutcome run_recipe(const Recipe& recipe, const OptionTable& options,
   recipe.check_lanes(comm.world_size());
   check_device(recipe);
   const std::filesystem::path& out = request.out;
+  check_space_of_new_run(recipe, out, comm);
   open_run_folder(out, options, request.update, comm);
   open_recorder_folder(recorder_folder(out), comm);
   const PhaseMark mark(comm.recorder(), Phase::kStage, 0);
   JsonLines log(comm.rank() == 0 ? out / "log.jsonl" : "");
   StageRunner stages(comm, out / "stages", log);
-  const RunContext context{recipe, options, comm, stages,
-                           stop,   log,     out,  machine_kind()};
+  const auto metrics = open_metrics(recipe.place.metrics_file, out, comm);
+  const RunContext context{
+      recipe, options, comm,           stages,          stop,
+      log,    out,     machine_kind(), /*guest=*/false, metrics.get()};
   if (recipe.experiment.task == "generate") {
     return generate_only(context, request.until);
   }

@@ -150,6 +150,12 @@ void describe_place(OptionTable& table, PlaceConfig& place) {
             "the same at the start and while a rank prepares or checks data");
   table.add("place.recorder", &place.recorder, kPlace,
             "node-local folder of the flight recorder; empty: $TMPDIR or /tmp");
+  table.add("place.stage_weights", &place.stage_weights, kPlace,
+            "copy published weights to $TMPDIR of each node first, once, and "
+            "read them there");
+  table.add("place.metrics_file", &place.metrics_file, kPlace,
+            "file of rank 0 for Prometheus' node exporter, NAME.prom, "
+            "replaced every five seconds; empty: none");
 }
 
 }  // namespace

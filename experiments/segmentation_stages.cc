@@ -6,6 +6,7 @@
 #include "data/mask.h"
 #include "dist/recorder/flight_recorder.h"
 #include "experiments/evaluation/detector.h"
+#include "experiments/node_copy.h"
 #include "models/io/safetensors.h"
 #include "trainer/compute_device.h"
 #include "trainer/segmentation_task.h"
@@ -136,7 +137,8 @@ nlohmann::json tune(const RunContext& context, const ArmRun& run,
                         shared.segmenter.lora());
   const TrainResult result =
       train(context.comm, task, config, stage_hash, dir / "checkpoints",
-            context.stop, &context.log, "tune " + run.label());
+            context.stop, &context.log, "tune " + run.label(),
+            telemetry_of(context, "tune " + run.label()));
   nlohmann::json outputs = save_tuned(context, shared, dir);
   outputs["loss"] = result.loss;
   outputs["synthetic"] = images.synthetic_count();
@@ -201,7 +203,8 @@ void check_segmenter(const Recipe& recipe, const SamConfig& config) {
 
 SharedSegmenter::SharedSegmenter(const Recipe& recipe,
                                  const std::filesystem::path& out)
-    : segmenter(Segmenter::load(find_weights(recipe))),
+    : segmenter(
+          Segmenter::load(staged_weights(recipe.place, find_weights(recipe)))),
       cache(recipe.place.cache.empty()
                 ? out / "cache"
                 : std::filesystem::path(recipe.place.cache),

@@ -226,6 +226,16 @@ class NcclCommunicator : public Communicator {
 
 bool nccl_available() { return true; }
 
+NcclVersions nccl_versions() {
+  const auto text = [](int code) {  // 22809 is 2.28.9
+    return std::to_string(code / 10000) + "." +
+           std::to_string(code / 100 % 100) + "." + std::to_string(code % 100);
+  };
+  int running = 0;
+  check_nccl(ncclGetVersion(&running), "ncclGetVersion");
+  return {text(NCCL_VERSION_CODE), text(running)};
+}
+
 std::vector<std::string> cuda_devices() {
   int count = 0;
   if (cudaGetDeviceCount(&count) != cudaSuccess) return {};  // no driver

@@ -14,6 +14,13 @@ namespace sono {
 // True when this program was built with NCCL and CUDA to link against.
 bool nccl_available();
 
+// "2.28.9": as compiled against, and as found when the program runs; empty
+// where the program was built without NCCL.
+struct NcclVersions {
+  std::string built, running;
+};
+NcclVersions nccl_versions();
+
 // The ids of the GPUs that this process may use, in CUDA's order; empty without
 // driver or GPU, or where the program was built without NCCL.
 std::vector<std::string> cuda_devices();

@@ -7,6 +7,8 @@ namespace sono {
 
 bool nccl_available() { return false; }
 
+NcclVersions nccl_versions() { return {}; }
+
 std::vector<std::string> cuda_devices() { return {}; }
 
 std::string gpu_kind(int) {

@@ -9,6 +9,7 @@ namespace sono {
 
 using Arguments = std::vector<std::string>;
 
+int doctor_command(const Arguments& args);
 int evaluate_command(const Arguments& args);
 int export_command(const Arguments& args);
 int generate_command(const Arguments& args);

@@ -6,12 +6,14 @@
 #include "core/error.h"
 #include "core/message.h"
 #include "dist/bootstrap.h"
+#include "dist/local/communicator.h"
 #include "experiments/pipeline.h"
 #include "experiments/plan/plan_text.h"
 #include "launch/commands/commands.h"
 #include "launch/options/command_line.h"
 #include "launch/options/device.h"
 #include "launch/options/recipe_config.h"
+#include "trainer/telemetry.h"
 
 namespace sono {
 namespace {
@@ -44,7 +46,7 @@ void print_plan(const Recipe& recipe, const OptionTable& options,
     stage.finished = found.count(stage.name) > 0;
   }
   if (comm.rank() != 0) return;
-  const UnitCosts costs = measure_costs(recipe, plan);
+  const UnitCosts costs = measure_costs(recipe, plan, *make_single_rank(), {});
   std::fputs(plan_text({recipe, plan, costs, comm.world_size(), out}).c_str(),
              stdout);
 }
@@ -70,6 +72,9 @@ int run_command(const Arguments& args) {
             "save and exit with 75 after so long; 0: never");
   line.flag("update", &arguments.request.update, "",
             "take a folder made by another config and redo what changed");
+  line.flag("trace-steps", &recipe.place.trace_steps, "FIRST-LAST",
+            "trace these steps of every training, one file a rank: "
+            "OUT/traces/");
   line.flag("until", &arguments.request.until, "PART",
             "end after generators, datasets, tuning or evaluation; the same "
             "command without it goes on");
@@ -79,6 +84,7 @@ int run_command(const Arguments& args) {
   if (!line.parse(args)) return 0;
   load_recipe(line, arguments.recipe_file, recipe);
   check_range("--wall-minutes", arguments.wall_minutes, 0, 1e7);
+  TraceSteps::parse(recipe.place.trace_steps);  // before all else
   arguments.request.out = run_folder(arguments.out, arguments.recipe_file);
   arguments.request.validate();
 
