@@ -12,6 +12,8 @@ class JsonLines {
   // An empty path makes every append a no-op (ranks other than 0).
   explicit JsonLines(std::filesystem::path path) : path_(std::move(path)) {}
 
+  const std::filesystem::path& path() const { return path_; }
+
   // Adds "time" (seconds since 1970) and appends the line. Any thread.
   void append(nlohmann::json line);
 

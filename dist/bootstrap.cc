@@ -37,10 +37,8 @@ RecorderOptions recorder_options(const SessionOptions& options,
   return recorder;
 }
 
-RankIdentity own_identity(const SessionOptions& options,
-                          const LaunchPlace& place) {
-  return {place.rank, place.local_rank, host_name(),
-          choose_device(options, place.local_rank),
+RankIdentity own_identity(const LaunchPlace& place, const RankDevice& device) {
+  return {place.rank, place.local_rank, host_name(), device.name,
           sha256_file("/proc/self/exe")};
 }
 
@@ -59,10 +57,16 @@ RingEnd end_of(const std::exception_ptr& error) {
 
 class LocalSession : public Session {
  public:
-  explicit LocalSession(const SessionOptions& options) : options_(options) {
+  explicit LocalSession(const SessionOptions& options)
+      : options_(options), device_(choose_device(options, 0)) {
+    if (device_.index >= 0 && options.local_ranks > 1) {
+      throw ConfigError("--local-ranks " + std::to_string(options.local_ranks) +
+                        ": threads as ranks are for the CPU; start one process "
+                        "a GPU with mpirun or srun");
+    }
     LaunchPlace place = {0, options.local_ranks, 0,
                          "pid" + std::to_string(::getpid())};
-    const RankIdentity identity = own_identity(options, place);
+    const RankIdentity identity = own_identity(place, device_);
     for (; place.rank < options.local_ranks; ++place.rank) {
       monitors_.push_back(std::make_unique<RankMonitor>(
           recorder_options(options, place, identity)));
@@ -70,6 +74,7 @@ class LocalSession : public Session {
   }
   int rank() const override { return 0; }
   int world_size() const override { return options_.local_ranks; }
+  const RankDevice& device() const override { return device_; }
 
   void run(const std::function<void(Communicator&)>& body) override {
     const auto recorded = [&](Communicator& comm) {
@@ -92,18 +97,21 @@ class LocalSession : public Session {
 
  private:
   SessionOptions options_;
+  RankDevice device_;
   std::vector<std::unique_ptr<RankMonitor>> monitors_;
 };
 
 class ProcessSession : public Session {
  public:
   ProcessSession(const SessionOptions& options, const LaunchPlace& place)
-      : identity_(own_identity(options, place)),
+      : device_(choose_device(options, place.local_rank)),
+        identity_(own_identity(place, device_)),
         monitor_(recorder_options(options, place, identity_)),
         mpi_(start_mpi()),
         comm_(start_communicator()) {}
   int rank() const override { return mpi_->rank(); }
   int world_size() const override { return mpi_->world_size(); }
+  const RankDevice& device() const override { return device_; }
 
   void check(const Environment& environment) {
     guarded([&] {
@@ -121,7 +129,8 @@ class ProcessSession : public Session {
 
   void run(const std::function<void(Communicator&)>& body) override {
     guarded([&] {
-      body(*comm_);
+      const auto nccl = start_nccl();
+      body(nccl ? *nccl : *comm_);
       comm_->barrier();  // so that nobody waits long in MPI_Finalize
     });
     monitor_.recorder.set_end(RingEnd::kDone);
@@ -148,6 +157,14 @@ class ProcessSession : public Session {
     auto comm = make_mpi_communicator(*mpi_);
     recorder.done(record);
     comm->set_recorder(&recorder);
+    return comm;
+  }
+
+  // MPI carries what ranks on the CPU exchange, and NCCL's start.
+  std::unique_ptr<Communicator> start_nccl() {
+    if (device_.index < 0 || mpi_->world_size() == 1) return nullptr;
+    auto comm = make_nccl_communicator(*comm_, device_.index);
+    comm->set_recorder(&monitor_.recorder);
     return comm;
   }
 
@@ -184,6 +201,7 @@ class ProcessSession : public Session {
     monitor_.recorder.keep();
   }
 
+  RankDevice device_;
   RankIdentity identity_;
   RankMonitor monitor_;
   std::unique_ptr<MpiSession> mpi_;
@@ -192,8 +210,8 @@ class ProcessSession : public Session {
 
 }  // namespace
 
-std::string choose_device(const SessionOptions& options, int local_rank) {
-  if (options.device == "cpu") return "cpu";
+RankDevice choose_device(const SessionOptions& options, int local_rank) {
+  if (options.device == "cpu") return {};
   const auto devices =
       options.list_devices ? options.list_devices() : cuda_devices();
   if (devices.empty()) {
@@ -202,8 +220,9 @@ std::string choose_device(const SessionOptions& options, int local_rank) {
                       " shows none; look at nvidia-smi and "
                       "CUDA_VISIBLE_DEVICES, or take device cpu");
   }
-  const auto index = static_cast<std::size_t>(std::max(local_rank, 0));
-  return devices[index % devices.size()];
+  const std::size_t index =
+      static_cast<std::size_t>(std::max(local_rank, 0)) % devices.size();
+  return {devices[index], static_cast<int>(index)};
 }
 
 std::unique_ptr<Session> make_session(const SessionOptions& options) {

@@ -25,6 +25,12 @@ struct SessionOptions {
   std::function<std::vector<std::string>()> list_devices;
 };
 
+// One of the devices seen, by local rank; or the CPU.
+struct RankDevice {
+  std::string name = "cpu";  // what tells it from all others
+  int index = -1;            // among those seen; -1: the CPU
+};
+
 // The world from start to end of the program; made and destroyed by main.
 class Session {
  public:
@@ -32,6 +38,8 @@ class Session {
   // Of this process; 0 of n with threads as ranks.
   virtual int rank() const = 0;
   virtual int world_size() const = 0;
+  // Of this process's ranks.
+  virtual const RankDevice& device() const = 0;
 
   // Runs `body` once on each rank of this process. An error that every rank
   // has is rethrown. When one rank alone fails, its error is logged and the
@@ -46,8 +54,7 @@ class Session {
 // roll_call.h. All ranks must call.
 std::unique_ptr<Session> make_session(const SessionOptions& options);
 
-// The device of a rank: one of `devices` by local rank, or "cpu". ConfigError
-// when there is none.
-std::string choose_device(const SessionOptions& options, int local_rank);
+// As of RankDevice. ConfigError when there is none.
+RankDevice choose_device(const SessionOptions& options, int local_rank);
 
 }  // namespace sono

@@ -9,11 +9,16 @@ namespace {
 
 static_assert(std::atomic<bool>::is_always_lock_free);
 std::atomic<bool> signalled{false};
+std::atomic<bool> interrupted{false};
+std::atomic<bool> terminated{false};
 
 // Only async-signal-safe work.
 extern "C" void on_stop_signal(int number) {
-  const bool again = signalled.exchange(true);
-  if (again && (number == SIGINT || number == SIGTERM)) {
+  signalled = true;
+  const bool again = number == SIGINT    ? interrupted.exchange(true)
+                     : number == SIGTERM ? terminated.exchange(true)
+                                         : false;
+  if (again) {
     std::signal(number, SIG_DFL);
     std::raise(number);
   }

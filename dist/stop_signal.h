@@ -14,8 +14,9 @@ class StopSignal {
   explicit StopSignal(double wall_seconds = 0);
 
   // From now on SIGUSR1, SIGUSR2, SIGTERM and SIGINT set a flag that every
-  // StopSignal of the process sees; a second SIGINT or SIGTERM ends the
-  // process at once. Called by main.
+  // StopSignal of the process sees; a second SIGINT, or a second SIGTERM, ends
+  // the process at once (one of each does not: Slurm sends SIGTERM to a step
+  // that was asked to stop by SIGUSR1). Called by main.
   static void install_handlers();
 
   // As if a signal had come, for this object only. Any thread.

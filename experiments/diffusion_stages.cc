@@ -4,6 +4,7 @@
 #include "experiments/diffusion_examples.h"
 #include "experiments/synthetic_dataset.h"
 #include "models/io/safetensors.h"
+#include "trainer/compute_device.h"
 #include "trainer/diffusion_task.h"
 
 namespace sono {
@@ -18,6 +19,7 @@ DiffusionConfig config_of_arm(const Recipe& recipe, const std::string& arm) {
 void load_weights(DiffusionModel& model, const StageResult& stage) {
   const auto file = stage.dir / stage.outputs.at("weights").get<std::string>();
   model.unet().load_state(load_safetensors(file), file.string());
+  model.unet().to(compute_device());
 }
 
 // What a training depends on: the sampling options do not belong to it.
@@ -50,7 +52,7 @@ nlohmann::json train_generator(const RunContext& context, DiffusionModel& model,
   DiffusionTask task(model, std::move(examples), task_config);
   const TrainResult result =
       train(context.comm, task, config, stage_hash, dir / "checkpoints",
-            context.stop, &context.log, label);
+            context.stop, &context.log, label, telemetry_of(context, label));
   const char* name =
       config.ema_decay > 0 ? "ema.safetensors" : "model.safetensors";
   const auto weights = result.checkpoint / name;
@@ -101,6 +103,7 @@ StageResult pretrain_generator(const RunContext& context,
       "pretrain-" + mode, inputs, [&](const std::filesystem::path& dir) {
         DiffusionModel model(config_of_arm(recipe, mode));
         model.unet().initialize(config.seed);
+        model.unet().to(compute_device());
         return train_generator(context, model, phantom_examples(recipe), config,
                                sha256_hex(inputs.dump()), dir,
                                "pretrain " + mode);

@@ -4,6 +4,7 @@
 #include "data/ellipse.h"
 #include "data/quality_gate.h"
 #include "experiments/latent_trainee.h"
+#include "experiments/node_copy.h"
 #include "experiments/synthetic_dataset.h"
 #include "experiments/tensor_picture.h"
 #include "models/unet/config_file.h"
@@ -27,7 +28,8 @@ LatentSampler::LatentSampler(const RunContext& context, const Study& study,
       groups_(std::move(groups)),
       adapted_(std::move(adapted)),
       guidance_(guidance_of(run)) {
-  const std::filesystem::path folder = context.recipe.stable_diffusion.folder;
+  const std::filesystem::path folder = staged_weights(
+      context.recipe.place, context.recipe.stable_diffusion.folder);
   networks_ = std::make_unique<StableDiffusion>(
       *open_diffusers_folder(folder, {}),
       read_scheduler_file(folder / "scheduler" / "scheduler_config.json",

@@ -6,6 +6,7 @@
 #include "experiments/latent_encoders.h"
 #include "experiments/latent_sampler.h"
 #include "experiments/latent_trainee.h"
+#include "experiments/node_copy.h"
 #include "experiments/stable_diffusion_hash.h"
 #include "experiments/vae_round_trip.h"
 #include "models/io/safetensors.h"
@@ -171,7 +172,7 @@ nlohmann::json train_lora_of(const RunContext& context, const ArmRun& run,
       task_config(recipe, config, model.scheduler()));
   const TrainResult result =
       train(context.comm, task, config, stage_hash, dir / "checkpoints",
-            context.stop, &context.log, label);
+            context.stop, &context.log, label, telemetry_of(context, label));
   run_together(context.comm, [&] {
     if (!context.rank_zero()) return;
     if (config.ema_decay > 0) trainee.use_average(task, result.checkpoint);
@@ -194,12 +195,12 @@ LatentModel::LatentModel(const RunContext& context) {
                       ": no such folder; give a model as diffusers' "
                       "save_pretrained writes it");
   }
-  files_ = open_diffusers_folder(folder, {});
-  scheduler_ =
-      read_scheduler_file(folder / "scheduler" / "scheduler_config.json",
-                          context.recipe.stable_diffusion.sampler);
-  hashes_ =
-      hashes_of_model(context.comm, folder, {}, [&] { context.proceed(); });
+  const std::filesystem::path here =
+      staged_weights(context.recipe.place, folder);
+  files_ = open_diffusers_folder(here, {});
+  scheduler_ = read_scheduler_file(here / "scheduler" / "scheduler_config.json",
+                                   context.recipe.stable_diffusion.sampler);
+  hashes_ = hashes_of_model(context.comm, here, {}, [&] { context.proceed(); });
 }
 
 StageResult adapt_latent(const RunContext& context, const Study& study,

@@ -44,6 +44,9 @@ void describe_place(OptionTable& table, LoraRecipe& recipe) {
             "seconds without progress while starting");
   table.add("place.deadline_step", &recipe.deadlines.step, place,
             "seconds without progress in a step");
+  table.add("place.metrics_file", &recipe.metrics_file, place,
+            "file of rank 0 for Prometheus' node exporter, NAME.prom, "
+            "replaced every five seconds; empty: none");
 }
 
 }  // namespace

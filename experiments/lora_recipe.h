@@ -67,6 +67,8 @@ struct LoraRecipe {
   std::string cache;  // of latents and captions; empty: OUT/cache
   double cache_gb = 40;
   Deadlines deadlines;
+  std::string metrics_file;  // for Prometheus' node exporter; empty: none
+  std::string trace_steps;   // "10-12"; a flag of `train`
 
   // ConfigError naming the option.
   void validate() const;

@@ -15,6 +15,7 @@
 #include "experiments/lora_data.h"
 #include "experiments/lora_settings.h"
 #include "experiments/run_folder.h"
+#include "experiments/run_telemetry.h"
 #include "experiments/stable_diffusion_hash.h"
 #include "models/io/pretrained.h"
 #include "trainer/latent_validation.h"
@@ -133,6 +134,7 @@ LoraOutcome train_lora(const LoraRecipe& recipe, const OptionTable& options,
 
   open_run_folder(out, options, update, comm);
   JsonLines log(comm.rank() == 0 ? out / "log.jsonl" : "");
+  const auto metrics = open_metrics(recipe.metrics_file, out, comm);
   const auto model_hashes =
       hashes_of_model(comm, recipe.model, recipe.tokenizer, [&] {
         if (comm.recorder() != nullptr) comm.recorder()->tick();
@@ -162,7 +164,8 @@ LoraOutcome train_lora(const LoraRecipe& recipe, const OptionTable& options,
   };
   const TrainResult result =
       train(comm, task, train_config(recipe), inputs,
-            out / "checkpoints" / inputs.substr(0, 12), stop, &log, "lora");
+            out / "checkpoints" / inputs.substr(0, 12), stop, &log, "lora",
+            make_telemetry(out, "lora", recipe.trace_steps, metrics.get()));
   validation.run(task, recipe.train.steps);
   LoraOutcome outcome;
   outcome.files = write_files(comm, recipe, result, trainee, task, out);

@@ -4,16 +4,20 @@
 
 #include "core/atomic_file.h"
 #include "core/error.h"
+#include "core/message.h"
 #include "dist/recorder/flight_recorder.h"
 #include "dist/recorder/rank_files.h"
 #include "experiments/evaluation/worker.h"
 #include "experiments/generators.h"
 #include "experiments/leaks/leak_check.h"
+#include "experiments/plan/space.h"
 #include "experiments/quality_stage.h"
 #include "experiments/run_candidates.h"
 #include "experiments/run_folder.h"
 #include "experiments/run_report.h"
+#include "experiments/run_telemetry.h"
 #include "experiments/segmentation_stages.h"
+#include "trainer/compute_device.h"
 #include "trainer/machine_kind.h"
 
 namespace sono {
@@ -34,10 +38,17 @@ void encode_tests(const RunContext& context, const Study& study,
   }
 }
 
-void refuse_other_devices(const PlaceConfig& place) {
-  if (place.device == "cpu") return;
-  throw ConfigError("option place.device = " + place.device +
-                    ": recipes are computed on the CPU only; leave it away");
+void check_device(const Recipe& recipe) {
+  if (compute_device().is_cpu()) return;
+  if (recipe.latent()) {
+    throw ConfigError(
+        "option place.device = cuda: a published model's generator is computed "
+        "on the CPU only; leave it away");
+  }
+  log_warning(
+      "computing on " + compute_device().str() +
+      ": this way was proven on a simulated device, never on a GPU; compare a "
+      "first run with one on the CPU");
 }
 
 // Empties what an earlier start left there and names the place to the recorder.
@@ -50,6 +61,16 @@ void open_recorder_folder(const std::filesystem::path& folder,
     make_directories(folder);
   });
   if (comm.recorder() != nullptr) comm.recorder()->set_shared_folder(folder);
+}
+
+// Before a folder is made: a large run that cannot end is not begun.
+void check_space_of_new_run(const Recipe& recipe,
+                            const std::filesystem::path& out,
+                            Communicator& comm) {
+  run_together(comm, [&] {
+    if (comm.rank() != 0 || std::filesystem::exists(out / "run.json")) return;
+    check_space(recipe, out);
+  });
 }
 
 // What to say where a run ends before its report.
@@ -151,15 +172,18 @@ RunOutcome run_recipe(const Recipe& recipe, const OptionTable& options,
   recipe.validate();
   recipe.check_sources();
   recipe.check_lanes(comm.world_size());
-  refuse_other_devices(recipe.place);
+  check_device(recipe);
   const std::filesystem::path& out = request.out;
+  check_space_of_new_run(recipe, out, comm);
   open_run_folder(out, options, request.update, comm);
   open_recorder_folder(recorder_folder(out), comm);
   const PhaseMark mark(comm.recorder(), Phase::kStage, 0);
   JsonLines log(comm.rank() == 0 ? out / "log.jsonl" : "");
   StageRunner stages(comm, out / "stages", log);
-  const RunContext context{recipe, options, comm, stages,
-                           stop,   log,     out,  machine_kind()};
+  const auto metrics = open_metrics(recipe.place.metrics_file, out, comm);
+  const RunContext context{
+      recipe, options, comm,           stages,          stop,
+      log,    out,     machine_kind(), /*guest=*/false, metrics.get()};
   if (recipe.experiment.task == "generate") {
     return generate_only(context, request.until);
   }

@@ -134,6 +134,9 @@ struct PlaceConfig {
   std::string device = "cpu";  // that ranks compute on
   Deadlines deadlines;         // without progress
   std::string recorder;        // node-local; empty: $TMPDIR, else /tmp
+  bool stage_weights = false;  // read published weights from a node-local copy
+  std::string metrics_file;    // for Prometheus' node exporter; empty: none
+  std::string trace_steps;     // of each training, "10-12"; a flag of `run`
 };
 
 // Defaults of the three trainings.

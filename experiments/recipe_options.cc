@@ -142,7 +142,7 @@ void describe_place(OptionTable& table, PlaceConfig& place) {
   table.add("place.full_wait_minutes", &place.full_wait_minutes, kPlace,
             "how long it waits for room before it ends with 6");
   table.add("place.device", &place.device, kPlace,
-            "device that ranks compute on; today only cpu");
+            "cpu, or cuda: one GPU a rank; not for published models");
   table.add("place.step_deadline", &place.deadlines.step, kPlace,
             "seconds without progress in a step, or without a sign of life of "
             "a rank that others wait for, that end the job");
@@ -150,6 +150,12 @@ void describe_place(OptionTable& table, PlaceConfig& place) {
             "the same at the start and while a rank prepares or checks data");
   table.add("place.recorder", &place.recorder, kPlace,
             "node-local folder of the flight recorder; empty: $TMPDIR or /tmp");
+  table.add("place.stage_weights", &place.stage_weights, kPlace,
+            "copy published weights to $TMPDIR of each node first, once, and "
+            "read them there");
+  table.add("place.metrics_file", &place.metrics_file, kPlace,
+            "file of rank 0 for Prometheus' node exporter, NAME.prom, "
+            "replaced every five seconds; empty: none");
 }
 
 }  // namespace

@@ -19,14 +19,6 @@ void write_below(const fs::path& path, const std::string& text) {
   write_file_atomic(path, text);
 }
 
-// A training's label as the name of a folder.
-std::string folder_name(std::string label) {
-  for (char& c : label) {
-    if (c == ' ' || c == '/') c = '-';
-  }
-  return label;
-}
-
 }  // namespace
 
 void write_report_tables(const ReportData& data, const nlohmann::json& summary,
@@ -45,8 +37,7 @@ void write_tensorboard(const fs::path& out, const ReportData& data) {
   fs::remove_all(out / "tensorboard");
   for (const auto& [label, events] :
        tensorboard_events(lines, data.evaluated.cases)) {
-    write_below(out / "tensorboard" / folder_name(label) /
-                    "events.out.tfevents.0.sonoforge",
+    write_below(out / "tensorboard" / events_folder(label) / kEventFile,
                 encode_events(events));
   }
 }

@@ -5,6 +5,7 @@
 #include "core/progress.h"
 #include "dist/recorder/flight_recorder.h"
 #include "experiments/run_folder.h"
+#include "experiments/run_telemetry.h"
 
 namespace sono {
 
@@ -25,6 +26,11 @@ void RunContext::proceed() const {
         "stopped on request with all finished work kept; run "
         "the same command again to go on");
   }
+}
+
+Telemetry telemetry_of(const RunContext& context, const std::string& label) {
+  return make_telemetry(context.out, label, context.recipe.place.trace_steps,
+                        context.metrics);
 }
 
 std::int64_t share_out(const RunContext& context, Phase phase,

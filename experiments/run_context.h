@@ -11,6 +11,7 @@
 #include "dist/stop_signal.h"
 #include "experiments/recipe.h"
 #include "experiments/stage.h"
+#include "trainer/telemetry.h"
 
 namespace sono {
 
@@ -22,10 +23,11 @@ struct RunContext {
   const StopSignal& stop;
   JsonLines& log;
   std::filesystem::path out;
-  nlohmann::json machine;  // machine_kind()
+  nlohmann::json machine;  // machine_kind(), of the compute device
   // A worker that joined the run from outside: it stops alone, and others'
   // stopping is not its own.
   bool guest = false;
+  MetricsFile* metrics = nullptr;  // of place.metrics_file
 
   bool rank_zero() const { return comm.rank() == 0; }
   // For work without collectives: true once any rank was asked to stop. A rank
@@ -35,6 +37,9 @@ struct RunContext {
   // watchdog that the rank gets on; StopRequested when it should stop.
   void proceed() const;
 };
+
+// What the training of that label shows while it runs.
+Telemetry telemetry_of(const RunContext& context, const std::string& label);
 
 // Shares out independent items over the ranks by leases, with a progress line;
 // `work` needs its items, is_done, work and lease_folder, and calls proceed()

@@ -53,6 +53,26 @@ std::filesystem::path stop_note(const std::filesystem::path& dir) {
   return dir / "stop-requested";
 }
 
+namespace {
+
+// What is not decided by options and machine; empty when there is none.
+nlohmann::json forecasts_in(const std::filesystem::path& file) {
+  if (!std::filesystem::exists(file)) return nlohmann::json::object();
+  const auto run = nlohmann::json::parse(read_file(file), nullptr, false);
+  return run.is_object() ? run.value("forecasts", nlohmann::json::object())
+                         : nlohmann::json::object();
+}
+
+}  // namespace
+
+void record_forecast(const std::filesystem::path& dir,
+                     const nlohmann::json& forecast) {
+  const auto file = dir / "run.json";
+  auto run = nlohmann::json::parse(read_file(file));
+  run["forecasts"][forecast.at("training").get<std::string>()] = forecast;
+  write_file_atomic(file, run.dump(1) + "\n");
+}
+
 void open_run_folder(const std::filesystem::path& dir, const OptionTable& table,
                      bool update, Communicator& comm) {
   check_same(comm, "the config", config_hash(table));
@@ -69,7 +89,8 @@ void open_run_folder(const std::filesystem::path& dir, const OptionTable& table,
                                 {"config_hash", config_hash(table)},
                                 {"version", SONO_VERSION},
                                 {"machine", machine_kind()},
-                                {"world_size", comm.world_size()}};
+                                {"world_size", comm.world_size()},
+                                {"forecasts", forecasts_in(file)}};
     std::filesystem::remove(stop_note(dir));
     write_file_atomic(dir / "config.ini", table.ini());
     write_file_atomic(file, run.dump(1) + "\n");

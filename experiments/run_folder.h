@@ -17,6 +17,11 @@ namespace sono {
 void open_run_folder(const std::filesystem::path& dir, const OptionTable& table,
                      bool update, Communicator& comm);
 
+// Keeps a training's predicted and measured step time in run.json, in place of
+// an earlier start's. Rank 0 alone.
+void record_forecast(const std::filesystem::path& dir,
+                     const nlohmann::json& forecast);
+
 // In it: one file a scored cell, named by the hash of what decides it.
 inline constexpr char kEvaluationFolder[] = "evaluation";
 

@@ -6,7 +6,9 @@
 #include "data/mask.h"
 #include "dist/recorder/flight_recorder.h"
 #include "experiments/evaluation/detector.h"
+#include "experiments/node_copy.h"
 #include "models/io/safetensors.h"
+#include "trainer/compute_device.h"
 #include "trainer/segmentation_task.h"
 
 namespace sono {
@@ -135,7 +137,8 @@ nlohmann::json tune(const RunContext& context, const ArmRun& run,
                         shared.segmenter.lora());
   const TrainResult result =
       train(context.comm, task, config, stage_hash, dir / "checkpoints",
-            context.stop, &context.log, "tune " + run.label());
+            context.stop, &context.log, "tune " + run.label(),
+            telemetry_of(context, "tune " + run.label()));
   nlohmann::json outputs = save_tuned(context, shared, dir);
   outputs["loss"] = result.loss;
   outputs["synthetic"] = images.synthetic_count();
@@ -200,7 +203,8 @@ void check_segmenter(const Recipe& recipe, const SamConfig& config) {
 
 SharedSegmenter::SharedSegmenter(const Recipe& recipe,
                                  const std::filesystem::path& out)
-    : segmenter(Segmenter::load(find_weights(recipe))),
+    : segmenter(
+          Segmenter::load(staged_weights(recipe.place, find_weights(recipe)))),
       cache(recipe.place.cache.empty()
                 ? out / "cache"
                 : std::filesystem::path(recipe.place.cache),
@@ -208,6 +212,7 @@ SharedSegmenter::SharedSegmenter(const Recipe& recipe,
       features(segmenter, &cache) {
   check_segmenter(recipe, segmenter.model().config());
   segmenter.set_frame_fit(frame_fit(recipe.tune.frame));
+  segmenter.move_to(compute_device());
   segmenter.set_tuned_parts(tuned_parts(recipe.tune), recipe.tune.lora);
 }
 

@@ -42,9 +42,8 @@ void SpaceGuard::write(const std::function<void()>& write) {
 }
 
 bool SpaceGuard::has_room() const {
-  const std::int64_t bytes = free_bytes(folder_);
-  return bytes < 0 || static_cast<double>(bytes) >=
-                          context_.recipe.place.min_free_gb * kBytesPerGb;
+  return static_cast<double>(disk_space(folder_).free_bytes) >=
+         context_.recipe.place.min_free_gb * kBytesPerGb;
 }
 
 void SpaceGuard::check_patience(Clock::time_point since,

@@ -18,8 +18,8 @@ int print_help() {
   }
   std::puts(
       "\n`sonoforge help COMMAND` lists a command's options; `sonoforge "
-      "--version` says\nwhich version this is. Under mpirun or srun `run` is "
-      "distributed.");
+      "--version` says\nwhich version this is. Under mpirun or srun `run`, "
+      "`train` and `doctor` are distributed.");
   return 0;
 }
 
@@ -39,16 +39,18 @@ const Command& find_command(const std::string& name) {
 const std::vector<Command>& commands() {
   static const std::vector<Command> kCommands = {
       {"run", "run a whole recipe, resumable, on any number of ranks",
-       run_command, /*resumable=*/true},
+       run_command, /*resumable=*/true, /*distributed=*/true},
       {"generate",
        "make synthetic pairs of a run's generators; any number of "
        "workers",
-       generate_command, /*resumable=*/true},
+       generate_command, /*resumable=*/true, /*distributed=*/true},
       {"evaluate", "score a run's tuned models; any number of workers",
-       evaluate_command, /*resumable=*/true},
+       evaluate_command, /*resumable=*/true, /*distributed=*/true},
+      {"submit", "run a recipe as a chain of Slurm jobs", submit_command},
+      {"status", "how far a run and its Slurm jobs have come", status_command},
       {"report", "write the report of what a run has so far", report_command},
       {"train", "train a LoRA on a Stable Diffusion model, resumable",
-       train_command, /*resumable=*/true},
+       train_command, /*resumable=*/true, /*distributed=*/true},
       {"verify", "check shards and checkpoints against their checksums",
        verify_command},
       {"quality", "measure synthetic images beside real ones, find copies",
@@ -57,6 +59,9 @@ const std::vector<Command>& commands() {
        inspect_command},
       {"export", "write a cohort or shards in nnU-Net's layout",
        export_command},
+      {"doctor",
+       "say whether a place is fit for a run, and how fast it will be",
+       doctor_command, /*resumable=*/false, /*distributed=*/true},
       {"hang", "say which rank holds the others up, and where", hang_command},
       {"phantom", "write a labelled phantom cohort in HC18's layout",
        phantom_command},
@@ -64,11 +69,11 @@ const std::vector<Command>& commands() {
   return kCommands;
 }
 
-bool is_resumable(const std::vector<std::string>& args) {
+const Command* called_command(const std::vector<std::string>& args) {
   for (const Command& command : commands()) {
-    if (!args.empty() && args[0] == command.name) return command.resumable;
+    if (!args.empty() && args[0] == command.name) return &command;
   }
-  return false;
+  return nullptr;
 }
 
 int run_command_line(const std::vector<std::string>& args) {

@@ -15,14 +15,16 @@ struct Command {
   // Looks at StopSignal, saves and ends with 75; others end on a signal at
   // once.
   bool resumable = false;
+  // Its ranks are processes under mpirun or srun, each with a guard.
+  bool distributed = false;
 };
 
 // In the order of the help text.
 const std::vector<Command>& commands();
 
-// Does this command line (as below) call a resumable command? Then main
-// installs the stop signal's handlers before all else.
-bool is_resumable(const std::vector<std::string>& args);
+// The command that this command line (as below) calls; null for none. What it
+// is decides what main does before all else.
+const Command* called_command(const std::vector<std::string>& args);
 
 // The whole command line without the program's name; returns the exit code.
 // ConfigError for an unknown command (names the nearest) or bad options.

@@ -24,9 +24,12 @@ int main(int argc, char** argv) {
   sono::keep_freed_memory();
   try {
     const std::vector<std::string> args(argv + 1, argv + argc);
-    if (sono::is_resumable(args)) {
+    const sono::Command* command = sono::called_command(args);
+    if (command != nullptr && command->distributed) {
       const auto code = sono::guard_rank(sono::process_environment());
       if (code) return *code;  // of the guard; the rank goes on
+    }
+    if (command != nullptr && command->resumable) {
       sono::StopSignal::install_handlers();
     }
     sono::configure_log(/*rank=*/0);

@@ -56,9 +56,20 @@ at::Tensor DiffusionModel::predict(const at::Tensor& noisy_grid,
                                    const at::Tensor& timesteps,
                                    const at::Tensor& class_ids) const {
   const at::Tensor classes = config_.num_classes > 0 ? class_ids : at::Tensor();
-  if (config_.joint()) return unet_(noisy_grid, timesteps, classes);
+  const at::Tensor times = timesteps.to(noisy_grid.device());
+  if (config_.joint()) return unet_(noisy_grid, times, classes);
   SONO_CHECK(mask.defined(), "concat needs a mask");
-  return unet_(at::cat({noisy_grid, to_grid(mask)}, 1), timesteps, classes);
+  return unet_(at::cat({noisy_grid, to_grid(mask)}, 1), times, classes);
+}
+
+// The request's tensors where the network is.
+SampleRequest DiffusionModel::on_device(SampleRequest request) const {
+  const at::Device device = unet_.device();
+  for (at::Tensor* tensor :
+       {&request.noise, &request.mask, &request.class_ids, &request.start}) {
+    if (tensor->defined()) *tensor = tensor->to(device);
+  }
+  return request;
 }
 
 // Both halves of the guidance in one batch.
@@ -81,8 +92,9 @@ at::Tensor DiffusionModel::predict_guided(const at::Tensor& noisy_grid,
       config_.guidance_scale, config_.guidance_rescale);
 }
 
-at::Tensor DiffusionModel::sample(const SampleRequest& request) const {
+at::Tensor DiffusionModel::sample(const SampleRequest& asked) const {
   const at::NoGradGuard no_grad;
+  const SampleRequest request = on_device(asked);
   const auto sampler = make_sampler(config_.sampler, schedule_, prediction_);
   const auto& timesteps = sampler->timesteps();
   SONO_CHECK_EQ(request.noise.sizes().slice(1).vec(), noise_shape());
@@ -99,7 +111,7 @@ at::Tensor DiffusionModel::sample(const SampleRequest& request) const {
     if (request.before_call) request.before_call();
     x = sampler->step(predict_guided(x, request, timesteps[i]), i, x);
   }
-  return to_image(x).clamp(-1, 1);
+  return to_image(x).clamp(-1, 1).cpu();
 }
 
 }  // namespace sono

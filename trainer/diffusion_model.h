@@ -87,16 +87,18 @@ class DiffusionModel {
   at::Tensor to_grid(const at::Tensor& image) const;
   at::Tensor to_image(const at::Tensor& grid) const;
 
-  // One network call on the grid. `mask` as in SampleRequest.
+  // One network call on the grid, where the network is. `mask` as in
+  // SampleRequest.
   at::Tensor predict(const at::Tensor& noisy_grid, const at::Tensor& mask,
                      const at::Tensor& timesteps,
                      const at::Tensor& class_ids) const;
 
   // Runs the config's sampler without gradients. Returns [B, 1, H, W] in
-  // [-1, 1]; joint: [B, 2, H, W], image and outline.
+  // [-1, 1]; joint: [B, 2, H, W], image and outline; all on the CPU.
   at::Tensor sample(const SampleRequest& request) const;
 
  private:
+  SampleRequest on_device(SampleRequest request) const;
   at::Tensor predict_guided(const at::Tensor& noisy_grid,
                             const SampleRequest& request,
                             double timestep) const;

@@ -79,8 +79,10 @@ DiffusionTask::Views DiffusionTask::views(std::int64_t step, std::int64_t begin,
     }
     noise.push_back(values);
   }
-  return {model_.to_grid(at::stack(clean)), at::stack(noise), at::stack(masks),
-          at::tensor(timesteps), at::tensor(class_ids)};
+  const at::Device device = model_.unet().device();
+  return {model_.to_grid(at::stack(clean).to(device)),
+          at::stack(noise).to(device), at::stack(masks).to(device),
+          at::tensor(timesteps), at::tensor(class_ids).to(device)};
 }
 
 at::Tensor DiffusionTask::loss(std::int64_t step, std::int64_t begin,
@@ -98,7 +100,8 @@ at::Tensor DiffusionTask::loss(std::int64_t step, std::int64_t begin,
   const at::Tensor error = (said - target).square().mean({1, 2, 3});
   const at::Tensor weight =
       min_snr_weight(schedule, model_.prediction(), v.timesteps,
-                     model_.config().min_snr_gamma);
+                     model_.config().min_snr_gamma)
+          .to(error.device());
   return (error * weight).sum() / static_cast<double>(config_.batch_size);
 }
 

@@ -9,6 +9,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "dist/nccl/communicator.h"
+#include "trainer/compute_device.h"
+
 namespace sono {
 namespace {
 
@@ -47,7 +50,8 @@ std::string cpu_model(const std::string& cpuinfo) {
 
 nlohmann::json machine_kind() {
   static const std::string model = cpu_model(cpuinfo());
-  return {{"device", "cpu"},
+  const c10::Device& device = compute_device();
+  return {{"device", device.is_cpu() ? "cpu" : gpu_kind(device.index())},
           {"cpu_model", model},
           {"cpu_capability", at::get_cpu_capability()},
           {"libtorch", TORCH_VERSION},

@@ -7,9 +7,9 @@
 
 namespace sono {
 
-// Device, CPU make and instruction set, LibTorch's version, threads a rank.
-// Ranks and workers of another kind are refused, and stages and caches made by
-// another kind are not taken over.
+// Device (a GPU by its model and CUDA's version), CPU make and instruction set,
+// LibTorch's version, threads a rank. Ranks and workers of another kind are
+// refused, and stages and caches made by another kind are not taken over.
 nlohmann::json machine_kind();
 
 // Make and model of the first processor from the text of /proc/cpuinfo, since

@@ -109,12 +109,13 @@ std::vector<const Module*> SegmentationTask::blocks() {
 // other cut of the batch.
 at::Tensor SegmentationTask::embedding(const TrainingView& view) const {
   const bool frozen = config_.parts == TunedParts::kDecoder;
+  const at::Device device = model_.device();
   if (view.embedding.defined()) {
     SONO_CHECK(frozen, "a ready-made embedding of an encoder in training");
-    return view.embedding;
+    return view.embedding.to(device);
   }
-  return frozen ? model_.encode(view.input)
-                : model_.image_encoder()(view.input);
+  const at::Tensor input = view.input.to(device);
+  return frozen ? model_.encode(input) : model_.image_encoder()(input);
 }
 
 at::Tensor SegmentationTask::loss(std::int64_t step, std::int64_t begin,
@@ -132,12 +133,13 @@ at::Tensor SegmentationTask::loss(std::int64_t step, std::int64_t begin,
     boxes.push_back(box_prompt(box, model_.config()));
   }
   SamPrompts prompts;
-  prompts.boxes = at::stack(boxes);
+  const at::Device device = model_.device();
+  prompts.boxes = at::stack(boxes).to(device);
   const at::Tensor logits =
       model_.decode(at::cat(embeddings), prompts).logits.select(1, 0);
   const double share = static_cast<double>(end - begin) /
                        static_cast<double>(config_.batch_size);
-  return dice_cross_entropy(logits, at::stack(targets)) * share;
+  return dice_cross_entropy(logits, at::stack(targets).to(device)) * share;
 }
 
 // Synthetic images, where there are any, take the odd views. Each pool is gone

@@ -67,7 +67,7 @@ at::Tensor Segmenter::encode(const cv::Mat& image) const {
 }
 
 at::Tensor Segmenter::encode_input(const at::Tensor& input) const {
-  return model_->encode(input);
+  return model_->encode(input.to(model_->device())).cpu();
 }
 
 SamFrame Segmenter::frame(cv::Size native) const {
@@ -78,8 +78,10 @@ at::Tensor Segmenter::logits(const at::Tensor& embedding,
                              const Box& frame_box) const {
   at::NoGradGuard no_grad;
   SamPrompts prompts;
-  prompts.boxes = box_prompt(frame_box, model_->config()).unsqueeze(0);
-  return model_->decode(embedding, prompts).logits[0][0];
+  const at::Device device = model_->device();
+  prompts.boxes =
+      box_prompt(frame_box, model_->config()).unsqueeze(0).to(device);
+  return model_->decode(embedding.to(device), prompts).logits[0][0].cpu();
 }
 
 cv::Mat Segmenter::predict(const at::Tensor& embedding, const Box& frame_box,
@@ -99,6 +101,11 @@ Box Segmenter::self_box(const at::Tensor& embedding, cv::Size native) const {
   const cv::Mat mask = predict(embedding, place.whole(), native);
   if (cv::countNonZero(mask) == 0) return place.whole();
   return place.from_native(tight_box(mask));
+}
+
+void Segmenter::move_to(const at::Device& device) {
+  SONO_CHECK(!lora_, "move the segmenter before its parts are chosen");
+  model_->move_to(device);
 }
 
 void Segmenter::set_tuned_parts(TunedParts parts, const LoraConfig& lora) {

@@ -36,6 +36,10 @@ class Segmenter {
   void set_frame_fit(FrameFit fit) { frame_fit_ = fit; }
   FrameFit frame_fit() const { return frame_fit_; }
 
+  // From now on the networks compute there; inputs, embeddings and masks stay
+  // on the CPU. Before set_tuned_parts.
+  void move_to(const at::Device& device);
+
   // CV_8UC1 [H, W] -> fp32 [1, 256, 64, 64]; on one CPU core some 0.5 s, in
   // ViT-B some 14 s.
   at::Tensor encode(const cv::Mat& image) const;

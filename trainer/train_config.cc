@@ -26,6 +26,20 @@ void TrainConfig::validate(const std::string& prefix) const {
   range("checkpoint_every", static_cast<double>(checkpoint_every), 0, 1e9);
 }
 
+OptimizerOptions TrainConfig::optimizer_options() const {
+  return {optimizer, beta1,     beta2,     eps,      weight_decay,
+          clip_norm, ema_decay, ema_power, ema_begin};
+}
+
+ArenaOptions TrainConfig::arena_options() const {
+  ArenaOptions options;
+  options.with_ema = ema_decay > 0;
+  options.with_second_moment = optimizer != "sgd";
+  options.zero_stage = dist.zero_stage;
+  options.buckets = dist.bucket_options();
+  return options;
+}
+
 void describe(OptionTable& table, const std::string& prefix,
               TrainConfig& config) {
   const auto add = [&](const char* key, auto* field, const char* help,

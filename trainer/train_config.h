@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/option.h"
+#include "dist/optimizer.h"
 #include "trainer/dist_config.h"
 
 namespace sono {
@@ -31,6 +32,10 @@ struct TrainConfig {
 
   // ConfigError naming "prefix.key" for a value out of range.
   void validate(const std::string& prefix) const;
+
+  OptimizerOptions optimizer_options() const;
+  // Of a single rank; rank and world size are the caller's to set.
+  ArenaOptions arena_options() const;
 };
 
 // Adds the options "prefix.steps", "prefix.batch_size", ...

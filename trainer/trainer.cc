@@ -18,18 +18,14 @@
 #include "dist/recorder/flight_recorder.h"
 #include "dist/reducer/gradient_reducer.h"
 #include "trainer/block_parameters.h"
+#include "trainer/forecast_check.h"
 #include "trainer/learning_rate.h"
 #include "trainer/step_log.h"
 #include "trainer/step_times.h"
+#include "trainer/step_tracer.h"
 
 namespace sono {
 namespace {
-
-OptimizerOptions optimizer_options(const TrainConfig& config) {
-  return {config.optimizer, config.beta1,        config.beta2,
-          config.eps,       config.weight_decay, config.clip_norm,
-          config.ema_decay, config.ema_power,    config.ema_begin};
-}
 
 std::string hash_of(const at::Tensor& flat) {
   const at::Tensor host = flat.to(at::kCPU);
@@ -39,13 +35,9 @@ std::string hash_of(const at::Tensor& flat) {
 
 ArenaOptions arena_options(const Communicator& comm,
                            const TrainConfig& config) {
-  ArenaOptions options;
-  options.with_ema = config.ema_decay > 0;
-  options.with_second_moment = config.optimizer != "sgd";
-  options.zero_stage = config.dist.zero_stage;
+  ArenaOptions options = config.arena_options();
   options.rank = comm.rank();
   options.world_size = comm.world_size();
-  options.buckets = config.dist.bucket_options();
   return options;
 }
 
@@ -88,7 +80,7 @@ class Loop {
         queue_(comm, config.dist.overlap),
         reducer_(make_gradient_reducer(
             queue_, arena_, config.dist.reducer_options(config.lanes))),
-        optimizer_(optimizer_options(config),
+        optimizer_(config.optimizer_options(),
                    rate_groups(arena_.layout(), task.rate_factors())),
         rate_{config.learning_rate, config.schedule, config.warmup_steps,
               config.steps} {
@@ -164,6 +156,7 @@ class Loop {
   }
 
   StepOutcome run_step(bool wants_stop) {
+    const TraceSlice slice(comm_.recorder(), "step", state_.step + 1);
     const RankReport report = {wants_stop, times_.seconds()};
     times_.restart();
     for (const LaneSamples& samples : reducer_->pieces(config_.batch_size)) {
@@ -172,9 +165,9 @@ class Loop {
     times_.mark(StepTimes::kCompute);
     const PhaseMark reduce(comm_.recorder(), Phase::kReduce, state_.step);
     const StepSums sums = reducer_->finish(report);
-    StepOutcome outcome{sums.scalars[0], gradient_norm(comm_, arena_),
-                        rate_.at(state_.step), sums.any_vote(),
-                        find_straggler(sums.ranks)};
+    StepOutcome outcome{
+        sums.scalars[0], gradient_norm(comm_, arena_), rate_.at(state_.step),
+        sums.any_vote(), find_straggler(sums.ranks),   {}};
     times_.mark(StepTimes::kReduce);
     store_->wait_copied();
     times_.mark(StepTimes::kSave);
@@ -185,11 +178,14 @@ class Loop {
     times_.mark(StepTimes::kUpdate);
     state_.loss = outcome.loss;
     ++state_.step;
+    outcome.seconds = times_.seconds();
+    outcome.skipped = optimizer_.state.skipped;
     return outcome;
   }
 
  private:
   void run_piece(const LaneSamples& samples) {
+    const TraceSlice slice(comm_.recorder(), "lane");
     const PhaseMark forward(comm_.recorder(), Phase::kForward, state_.step);
     reducer_->begin_piece();
     if (blocks_) blocks_->units().begin_pass();
@@ -229,17 +225,22 @@ class Loop {
 TrainResult train(Communicator& comm, Task& task, const TrainConfig& config,
                   const std::string& config_hash,
                   const std::filesystem::path& dir, const StopSignal& stop,
-                  JsonLines* log, const std::string& label) {
+                  JsonLines* log, const std::string& label,
+                  const Telemetry& telemetry) {
   check_stage_3(comm, config);
+  ForecastCheck forecast(comm, task, config, telemetry, label);
   Loop loop(comm, task, config, config_hash, dir);
   loop.resume();
   if (loop.done()) return loop.finish();
   loop.open_store();
   loop.log_prediction();
-  StepLog step_log(comm, config, log, label);
+  StepLog step_log(comm, config, log, label, telemetry, loop.step());
+  StepTracer tracer(comm, telemetry, label);
   while (!loop.done()) {
+    tracer.begin_step(loop.step() + 1);
     const StepOutcome step = loop.run_step(stop.requested());
-    step_log.add(loop.step(), step);
+    tracer.end_step(loop.step());
+    forecast.add(step_log.add(loop.step(), step));
     task.after_step(loop.step());
     if (step.stop || loop.save_is_due()) loop.save();
     if (step.stop && !loop.done()) {

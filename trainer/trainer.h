@@ -9,6 +9,7 @@
 #include "dist/communicator.h"
 #include "dist/stop_signal.h"
 #include "trainer/task.h"
+#include "trainer/telemetry.h"
 #include "trainer/train_config.h"
 
 namespace sono {
@@ -25,8 +26,9 @@ struct TrainResult {
 // The result is the same for any number of ranks and any interruption.
 //
 // `log` may be null; only rank 0 writes to it. `label` stands in front of the
-// progress line ("pretrain"). The caller sets LibTorch's threads (one a rank
-// for equal bits). All ranks must call, each with a task of its own.
+// progress line ("pretrain"). `telemetry` is what else is shown. The caller
+// sets LibTorch's threads (one a rank for equal bits). All ranks must call,
+// each with a task of its own.
 //
 // Errors: StopRequested after saving, when any rank's `stop` asked for it;
 // ConfigError when `dir` holds another config's checkpoints; DivergedError;
@@ -34,6 +36,7 @@ struct TrainResult {
 TrainResult train(Communicator& comm, Task& task, const TrainConfig& config,
                   const std::string& config_hash,
                   const std::filesystem::path& dir, const StopSignal& stop,
-                  JsonLines* log, const std::string& label);
+                  JsonLines* log, const std::string& label,
+                  const Telemetry& telemetry = {});
 
 }  // namespace sono

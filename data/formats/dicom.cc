@@ -3,6 +3,8 @@
 #include <dcmtk/config/osconfig.h>
 // osconfig.h has to come first.
 #include <dcmtk/dcmdata/dccodec.h>
+#include <dcmtk/dcmdata/dcpixseq.h>
+#include <dcmtk/dcmdata/dcpxitem.h>
 #include <dcmtk/dcmdata/dcrledrg.h>
 #include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmimage/diregist.h>
@@ -17,6 +19,7 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "data/formats/run_length.h"
 #include "data/image_file.h"
 
 namespace sono {
@@ -87,6 +90,7 @@ class DicomFile {
     frames_ = count_frames();
     if (!DcmXfer(syntax()).isEncapsulated()) check_length(bits / 8);
     check_syntax();
+    check_run_lengths();
   }
 
   int count_frames() {
@@ -123,6 +127,29 @@ class DicomFile {
     refuse(path_, std::string("pixels as ") + xfer.getXferName() +
                       " cannot be read; export the file uncompressed or as "
                       "JPEG (for instance: gdcmconv --raw)");
+  }
+
+  // DCMTK 3.6.7 reads beyond a fragment whose header lies about its segments.
+  void check_run_lengths() {
+    if (syntax() != EXS_RLELossless) return;
+    DcmElement* element = nullptr;
+    dataset().findAndGetElement(DCM_PixelData, element);
+    auto* pixels = dynamic_cast<DcmPixelData*>(element);
+    DcmPixelSequence* fragments = nullptr;
+    if (pixels == nullptr ||
+        pixels->getEncapsulatedRepresentation(syntax(), nullptr, fragments)
+            .bad()) {
+      refuse(path_, "no run-length coded pixels in it; export it again");
+    }
+    for (unsigned long i = 1; i < fragments->card(); ++i) {  // 0: offsets
+      DcmPixelItem* fragment = nullptr;
+      Uint8* bytes = nullptr;
+      const bool whole = fragments->getItem(fragment, i).good() &&
+                         fragment->getUint8Array(bytes).good();
+      if (whole && run_length_segments_fit(bytes, fragment->getLength()))
+        continue;
+      refuse(path_, "damaged run-length coded pixels; export it again");
+    }
   }
 
   const fs::path& path_;

@@ -78,9 +78,9 @@ void Snapshot::add_copies(int file, Range bytes, std::int64_t slab_offset) {
 // Touching now spares the first save the page faults, which cost more than the
 // copy itself.
 void Snapshot::allocate() {
-  slab_ = at::empty(
-      {slab_bytes_},
-      at::TensorOptions().dtype(at::kByte).pinned_memory(device_.has_value()));
+  slab_ = at::empty({slab_bytes_},
+                    at::TensorOptions().dtype(at::kByte).pinned_memory(
+                        device_ && device_->is_cuda()));
   if (slab_bytes_ > 0) {
     std::memset(slab(0), 0, static_cast<std::size_t>(slab_bytes_));
   }

@@ -268,6 +268,23 @@ class MpiCommunicator : public Communicator {
 
 }  // namespace
 
+MpiVersions mpi_versions() {
+  MpiVersions versions;
+#ifdef OMPI_MAJOR_VERSION
+  versions.built = "Open MPI " + std::to_string(OMPI_MAJOR_VERSION) + "." +
+                   std::to_string(OMPI_MINOR_VERSION) + "." +
+                   std::to_string(OMPI_RELEASE_VERSION);
+#endif
+  char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+  int length = 0;
+  MPI_Get_library_version(text, &length);
+  const std::string running(text, static_cast<std::size_t>(length));
+  versions.running = running.substr(0, running.find_first_of(",\n"));
+  const auto v = versions.running.find(" v");  // "Open MPI v4.1.4"
+  if (v != std::string::npos) versions.running.erase(v + 1, 1);
+  return versions;
+}
+
 MpiSession::MpiSession() {
   int provided = 0;
   check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided),

@@ -37,6 +37,13 @@ class MpiSession {
   int world_size_ = 1;
 };
 
+// "Open MPI 4.1.4": as compiled against, and as found when the program runs.
+// May be asked without a session.
+struct MpiVersions {
+  std::string built, running;
+};
+MpiVersions mpi_versions();
+
 // The session must outlive the communicator. All ranks must call.
 std::unique_ptr<Communicator> make_mpi_communicator(
     const MpiSession& session, double deadline_seconds = 600);

@@ -1,5 +1,6 @@
 #include "dist/nccl/communicator.h"
 
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <cuda_runtime_api.h>
 #include <nccl.h>
@@ -158,6 +159,9 @@ class NcclCommunicator : public Communicator {
   void do_exchange(const std::vector<at::Tensor>& send,
                    const std::vector<at::Tensor>& receive,
                    std::string_view operation) override {
+    // The queue's thread has a current device of its own.
+    const c10::DeviceGuard guard(
+        {at::kCUDA, static_cast<c10::DeviceIndex>(device_index_)});
     // After what was computed so far, and beside what follows.
     CudaEvent computed;
     computed.record(current_stream(device_index_));
@@ -222,6 +226,16 @@ class NcclCommunicator : public Communicator {
 
 bool nccl_available() { return true; }
 
+NcclVersions nccl_versions() {
+  const auto text = [](int code) {  // 22809 is 2.28.9
+    return std::to_string(code / 10000) + "." +
+           std::to_string(code / 100 % 100) + "." + std::to_string(code % 100);
+  };
+  int running = 0;
+  check_nccl(ncclGetVersion(&running), "ncclGetVersion");
+  return {text(NCCL_VERSION_CODE), text(running)};
+}
+
 std::vector<std::string> cuda_devices() {
   int count = 0;
   if (cudaGetDeviceCount(&count) != cudaSuccess) return {};  // no driver
@@ -239,6 +253,21 @@ std::vector<std::string> cuda_devices() {
     devices.push_back(uuid);
   }
   return devices;
+}
+
+std::string gpu_kind(int device_index) {
+  cudaDeviceProp properties;
+  int runtime = 0, driver = 0;
+  if (cudaGetDeviceProperties(&properties, device_index) != cudaSuccess ||
+      cudaRuntimeGetVersion(&runtime) != cudaSuccess ||
+      cudaDriverGetVersion(&driver) != cudaSuccess) {
+    throw ConfigError("GPU " + std::to_string(device_index) +
+                      " does not answer; look at nvidia-smi");
+  }
+  return std::string("cuda ") + properties.name + " sm_" +
+         std::to_string(properties.major) + std::to_string(properties.minor) +
+         " runtime " + std::to_string(runtime) + " driver " +
+         std::to_string(driver);
 }
 
 std::unique_ptr<Communicator> make_nccl_communicator(Communicator& bootstrap,

@@ -7,7 +7,13 @@ namespace sono {
 
 bool nccl_available() { return false; }
 
+NcclVersions nccl_versions() { return {}; }
+
 std::vector<std::string> cuda_devices() { return {}; }
+
+std::string gpu_kind(int) {
+  throw ConfigError("this program was built without CUDA");
+}
 
 std::unique_ptr<Communicator> make_nccl_communicator(Communicator&, int,
                                                      double) {

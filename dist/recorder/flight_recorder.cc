@@ -168,7 +168,8 @@ std::uint64_t FlightRecorder::begin(const Operation& operation) {
   r.started_ns = 0;
   r.done_ns = 0;
   r.step = static_cast<std::int32_t>(live().step);
-  r.bucket = static_cast<std::int16_t>(operation.bucket);
+  r.bucket = static_cast<std::int16_t>(operation.bucket >= 0 ? operation.bucket
+                                                             : bucket_.load());
   r.operation = intern(operation.name);
   r.group_and_phase =
       static_cast<std::uint8_t>(operation.group << 4 | live().phase);
@@ -190,8 +191,35 @@ std::uint64_t FlightRecorder::begin_now(const Operation& operation) {
 
 void FlightRecorder::done(std::uint64_t number) {
   RingRecord& r = record(number);
-  if (r.stamp == number + 1) r.done_ns = steady_ns();
+  if (r.stamp == number + 1) {
+    r.done_ns = steady_ns();
+    if (StepTrace* const trace = this->trace()) trace_operation(*trace, r);
+  }
   tick();
+}
+
+void FlightRecorder::trace_operation(StepTrace& trace,
+                                     const RingRecord& r) const {
+  nlohmann::json args = {{"bytes", r.bytes}, {"sequence", r.sequence}};
+  if (r.bucket >= 0) args["bucket"] = r.bucket;
+  const std::string group = header().name[r.group_and_phase >> 4].text;
+  // The thread that computes has named its row.
+  trace.name_row(group == "world" ? "communication" : group);
+  trace.add("operation", header().name[r.operation].text, r.started_ns,
+            r.done_ns, args);
+}
+
+void FlightRecorder::set_trace(StepTrace* trace) {
+  if (StepTrace* const before = this->trace()) before->end_phase(steady_ns());
+  if (trace != nullptr) {
+    trace->name_row("computation");
+    trace->enter_phase(phase(), step(), steady_ns());
+  }
+  trace_.store(trace, std::memory_order_release);
+}
+
+std::string FlightRecorder::trace_json(const StepTrace& trace) const {
+  return trace.json(header().anchor_wall_ns - header().anchor_steady_ns);
 }
 
 void FlightRecorder::set_awaited(const std::vector<int>& ranks) {
@@ -204,7 +232,11 @@ void FlightRecorder::set_awaited(const std::vector<int>& ranks) {
 void FlightRecorder::set_phase(Phase phase, std::int64_t step) {
   live().phase = static_cast<std::uint32_t>(phase);
   live().step = step;
-  live().phase_ns = steady_ns();
+  const std::int64_t now = steady_ns();
+  live().phase_ns = now;
+  if (StepTrace* const trace = this->trace()) {
+    trace->enter_phase(phase, step, now);
+  }
   tick();
 }
 
@@ -280,6 +312,35 @@ PhaseMark::~PhaseMark() {
   if (recorder_ == nullptr) return;
   if (std::uncaught_exceptions() > exceptions_) return;
   recorder_->set_phase(phase_before_, step_before_);
+}
+
+TraceSlice::TraceSlice(FlightRecorder* recorder, std::string_view name,
+                       std::int64_t number)
+    : trace_(recorder == nullptr ? nullptr : recorder->trace()),
+      name_(name),
+      number_(number) {
+  if (trace_ == nullptr) return;
+  begin_ns_ = steady_ns();
+  trace_->cut_phase(begin_ns_);
+}
+
+TraceSlice::~TraceSlice() {
+  if (trace_ == nullptr) return;
+  std::string name(name_);
+  if (number_ >= 0) name += " " + std::to_string(number_);
+  const std::int64_t end = steady_ns();
+  trace_->cut_phase(end);
+  trace_->add("slice", name, begin_ns_, end);
+}
+
+BucketMark::BucketMark(FlightRecorder* recorder, std::size_t bucket)
+    : recorder_(recorder),
+      slice_(recorder, "bucket", static_cast<std::int64_t>(bucket)) {
+  if (recorder_ != nullptr) recorder_->set_bucket(static_cast<int>(bucket));
+}
+
+BucketMark::~BucketMark() {
+  if (recorder_ != nullptr) recorder_->set_bucket(-1);
 }
 
 }  // namespace sono

@@ -19,6 +19,7 @@
 #include "dist/recorder/phase.h"
 #include "dist/recorder/rank_view.h"
 #include "dist/recorder/ring_format.h"
+#include "dist/recorder/step_trace.h"
 
 namespace sono {
 
@@ -80,6 +81,15 @@ class FlightRecorder {
   void tick();
   std::uint64_t progress() const { return live().progress; }
 
+  // Phases, operations and slices go there too until it is set to null; it must
+  // outlive that. Called by the thread that computes, between operations.
+  void set_trace(StepTrace* trace);
+  StepTrace* trace() const { return trace_.load(std::memory_order_acquire); }
+  // Of operations begun while a bucket of gradients is at hand; -1: none.
+  void set_bucket(int bucket) { bucket_ = bucket; }
+  // The trace of this rank as JSON, on the wall clock of its host.
+  std::string trace_json(const StepTrace& trace) const;
+
   // How long a wait inside a communicator may last before the communicator
   // gives up itself: longer than the watchdog, which speaks first.
   double wait_deadline_seconds() const;
@@ -106,10 +116,14 @@ class FlightRecorder {
   RingRecord& record(std::uint64_t number) const;
   std::uint8_t intern(std::string_view name);
 
+  void trace_operation(StepTrace& trace, const RingRecord& record) const;
+
   RecorderOptions options_;
   std::filesystem::path path_;
   int file_;
   void* map_;
+  std::atomic<StepTrace*> trace_ = nullptr;
+  std::atomic<int> bucket_ = -1;
   mutable std::mutex folder_mutex_;  // not taken when recording
   std::filesystem::path shared_folder_;
 };
@@ -129,6 +143,37 @@ class PhaseMark {
   int exceptions_ = 0;  // under way at the start
   Phase phase_before_ = Phase::kStage;
   std::int64_t step_before_ = 0;
+};
+
+// Something that lasts as long as a scope, for a trace that is being made;
+// costs a look at a pointer otherwise.
+class TraceSlice {
+ public:
+  // `number` stands behind the name when 0 or more: "lane 3".
+  TraceSlice(FlightRecorder* recorder, std::string_view name,
+             std::int64_t number = -1);
+  ~TraceSlice();
+  TraceSlice(const TraceSlice&) = delete;
+  TraceSlice& operator=(const TraceSlice&) = delete;
+
+ private:
+  StepTrace* trace_;
+  std::string_view name_;
+  std::int64_t number_;
+  std::int64_t begin_ns_ = 0;
+};
+
+// A bucket of gradients is at hand for the time of a scope.
+class BucketMark {
+ public:
+  BucketMark(FlightRecorder* recorder, std::size_t bucket);
+  ~BucketMark();
+  BucketMark(const BucketMark&) = delete;
+  BucketMark& operator=(const BucketMark&) = delete;
+
+ private:
+  FlightRecorder* recorder_;
+  TraceSlice slice_;
 };
 
 }  // namespace sono

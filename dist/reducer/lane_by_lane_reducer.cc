@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "dist/recorder/flight_recorder.h"
 #include "dist/reducer/lane_tree.h"
 #include "dist/reducer/reducer_base.h"
 
@@ -45,6 +46,7 @@ class LaneByLaneReducer : public ReducerBase {
 
   void on_bucket(std::size_t b) override {
     queue_.post([this, b, round = piece(), bucket = take_staged(b, piece())] {
+      const BucketMark mark(comm_.recorder(), b);
       reduce_bucket(b, round, bucket);
     });
   }

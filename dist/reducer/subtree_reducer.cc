@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "dist/recorder/flight_recorder.h"
 #include "dist/reducer/lane_tree.h"
 #include "dist/reducer/reducer_base.h"
 
@@ -17,6 +18,15 @@ struct GradientBuffer {
   at::Tensor flat;
   NamedTensors views;
 };
+
+// The nodes that rank r ends with after its own lanes.
+std::vector<Tree::Node> subtrees_of(const LaneSplit& split, int r) {
+  Tree tree(split.num_lanes());
+  for (const int lane : split.lanes_of(r)) {
+    tree.push({0, lane, 0}, [](int, int) {});
+  }
+  return tree.take();
+}
 
 class SubtreeReducer : public ReducerBase {
  public:
@@ -120,11 +130,8 @@ class SubtreeReducer : public ReducerBase {
 
   // The nodes that rank r ends with.
   std::vector<Tree::Node> nodes_of(int r) const {
-    const auto lanes = split_.lanes_of(r);
     if (!exact()) return {{0, r, 0}};
-    Tree tree(split_.num_lanes());
-    for (const int lane : lanes) tree.push({0, lane, 0}, [](int, int) {});
-    return tree.take();
+    return subtrees_of(split_, r);
   }
 
   // Room for the chunks that other ranks send for one bucket.
@@ -149,6 +156,7 @@ class SubtreeReducer : public ReducerBase {
 
   void reduce_bucket(std::size_t b) {
     at::NoGradGuard no_grad;
+    const BucketMark mark(comm_.recorder(), b);
     const Range range = arena_.plan().buckets()[b].range;
     for (const auto& [left, right] : merges_) {
       slice(buffers_[left].flat, range)
@@ -278,6 +286,16 @@ int num_gradient_buffers(const ReducerOptions& options, int world_size,
     });
   }
   return most;
+}
+
+int num_subtrees(const ReducerOptions& options, int world_size) {
+  if (!options.exact) return 1;
+  const LaneSplit split(options.lanes, world_size, /*strided=*/false);
+  std::size_t most = 0;
+  for (int r = 0; r < world_size; ++r) {
+    most = std::max(most, subtrees_of(split, r).size());
+  }
+  return static_cast<int>(most);
 }
 
 std::unique_ptr<GradientReducer> make_subtree_reducer(

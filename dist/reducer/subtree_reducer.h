@@ -16,5 +16,8 @@ std::unique_ptr<GradientReducer> make_subtree_reducer(
 // How many whole gradient buffers `rank` will need, arena.grad among them.
 int num_gradient_buffers(const ReducerOptions& options, int world_size,
                          int rank);
+// The most sums that any rank is left with for the others, each an exchange a
+// bucket: 1 where whole subtrees fall to the ranks.
+int num_subtrees(const ReducerOptions& options, int world_size);
 
 }  // namespace sono

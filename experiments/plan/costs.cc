@@ -31,22 +31,29 @@ double seconds_of(const std::function<void()>& work) {
       .count();
 }
 
-// The largest lane of a batch.
-std::int64_t lane_size(const TrainConfig& config) {
-  return (config.batch_size + config.lanes - 1) / config.lanes;
-}
+// Where costs are measured: on all ranks at the same time.
+struct Place {
+  Communicator& comm;
+  const StepProbe& probe;
+};
 
-double diffusion_lane(DiffusionModel& model, DiffusionExamples examples,
-                      const TrainConfig& config,
-                      const DiffusionAugmentConfig& augmentation) {
+StepCost diffusion_step(DiffusionModel& model, DiffusionExamples examples,
+                        const TrainConfig& config,
+                        const DiffusionAugmentConfig& augmentation,
+                        const Place& place) {
   DiffusionTaskConfig task_config;
   task_config.batch_size = config.batch_size;
   task_config.augmentation = augmentation;
   DiffusionTask task(model, std::move(examples), task_config);
-  return seconds_of([&] { task.loss(0, 0, lane_size(config)).backward(); });
+  return measure_step(place.comm, task, config, place.probe);
 }
 
-void measure_generator(const Recipe& recipe, UnitCosts& costs) {
+double lane_of(const StepCost& cost, const TrainConfig& config) {
+  return cost.sample * static_cast<double>(largest_lane(config));
+}
+
+void measure_generator(const Recipe& recipe, const Place& place,
+                       UnitCosts& costs) {
   constexpr std::int64_t kBatch = 8;  // of generate_pairs
   DiffusionConfig config = recipe.diffusion;
   config.mode = "concat";
@@ -54,14 +61,18 @@ void measure_generator(const Recipe& recipe, UnitCosts& costs) {
       std::min<std::int64_t>(config.sampler.num_steps, 2);
   DiffusionModel model(config);
   model.unet().initialize(0);
-  costs.pretrain_lane = diffusion_lane(model, phantom_examples(recipe),
-                                       recipe.pretrain, recipe.augment);
+  const TrainConfig pretrain = training_of(recipe, Work::kPretrain);
+  costs.pretrain = diffusion_step(model, phantom_examples(recipe), pretrain,
+                                  recipe.augment, place);
+  costs.pretrain_lane = lane_of(*costs.pretrain, pretrain);
   const DiffusionExamples phantoms = phantom_examples(recipe);
   Random unused(make_key("plan", 0));
   const DiffusionExample drawn = phantoms.get(0, unused);
-  costs.adapt_lane = diffusion_lane(
+  const TrainConfig adapt = training_of(recipe, Work::kAdapt);
+  costs.adapt = diffusion_step(
       model, {recipe.adapt.batch_size, [&](auto, auto&) { return drawn; }},
-      recipe.adapt, recipe.augment);
+      adapt, recipe.augment, place);
+  costs.adapt_lane = lane_of(*costs.adapt, adapt);
   model.unet().requires_grad(false);
   GeneratorConditions conditions;
   conditions.start = [&](std::int64_t) { return drawn; };
@@ -100,10 +111,11 @@ void count_latent(const Recipe& recipe, UnitCosts& costs) {
   costs.generate_image =
       area * (calls * kUNetOperations + kDecoderOperations) / speed;
   costs.adapt_lane = area * kTrainingCalls * kUNetOperations / speed *
-                     static_cast<double>(lane_size(recipe.adapt));
+                     static_cast<double>(largest_lane(recipe.adapt));
 }
 
-void measure_segmenter(const Recipe& recipe, UnitCosts& costs) {
+void measure_segmenter(const Recipe& recipe, const Place& place,
+                       UnitCosts& costs) {
   Segmenter segmenter = Segmenter::load(find_weights(recipe));
   segmenter.set_frame_fit(frame_fit(recipe.tune.frame));
   segmenter.set_tuned_parts(tuned_parts(recipe.tune), recipe.tune.lora);
@@ -133,8 +145,9 @@ void measure_segmenter(const Recipe& recipe, UnitCosts& costs) {
   config.batch_size = recipe.segment.batch_size;
   segmenter.begin_tuning(/*seed=*/0);
   SegmentationTask task(segmenter.model(), pool, {}, config, segmenter.lora());
-  costs.tune_lane = seconds_of(
-      [&] { task.loss(0, 0, lane_size(recipe.segment)).backward(); });
+  const TrainConfig tune = training_of(recipe, Work::kTune);
+  costs.tune = measure_step(place.comm, task, tune, place.probe);
+  costs.tune_lane = lane_of(*costs.tune, tune);
 }
 
 // Lanes that the busiest rank computes.
@@ -142,18 +155,20 @@ double turns(const TrainConfig& config, int ranks) {
   return static_cast<double>((config.lanes + ranks - 1) / ranks);
 }
 
-std::int64_t bytes_of(const NamedTensors& parameters) {
-  std::int64_t bytes = 0;
-  for (const auto& [name, tensor] : parameters) {
-    bytes += static_cast<std::int64_t>(tensor.nbytes());
-  }
-  return bytes;
-}
-
 }  // namespace
 
-UnitCosts measure_costs(const Recipe& recipe, const Plan& plan) {
+TrainConfig training_of(const Recipe& recipe, Work work) {
+  TrainConfig config = work == Work::kPretrain ? recipe.pretrain
+                       : work == Work::kAdapt  ? recipe.adapt
+                                               : recipe.segment;
+  config.dist = recipe.dist;
+  return config;
+}
+
+UnitCosts measure_costs(const Recipe& recipe, const Plan& plan,
+                        Communicator& comm, const StepProbe& probe) {
   at::set_num_threads(1);  // as in a run
+  const Place place{comm, probe};
   UnitCosts costs;
   if (has(plan, Work::kPhantoms)) {
     costs.phantom =
@@ -162,12 +177,13 @@ UnitCosts measure_costs(const Recipe& recipe, const Plan& plan) {
   if (recipe.latent()) {
     if (has(plan, Work::kAdapt)) count_latent(recipe, costs);
   } else if (has(plan, Work::kPretrain)) {
-    measure_generator(recipe, costs);
+    measure_generator(recipe, place, costs);
   }
   if (!has(plan, Work::kTune)) return costs;
   try {
-    measure_segmenter(recipe, costs);
-  } catch (const Error&) {  // the plan names the missing weights
+    measure_segmenter(recipe, place, costs);
+  } catch (const ConfigError&) {  // the plan names the missing weights
+  } catch (const DataError&) {
   }
   return costs;
 }
@@ -197,35 +213,6 @@ double stage_seconds(const Recipe& recipe, const PlannedStage& stage,
       return 0;  // seconds
   }
   return 0;
-}
-
-DiskUse disk_use(const Recipe& recipe, const Plan& plan) {
-  constexpr std::int64_t kEmbedding = 256 * 64 * 64 * 4;
-  // A finished training keeps one checkpoint: weights, both moments, average.
-  constexpr std::int64_t kCopies = 4;
-  DiskUse use;
-  std::int64_t generator = 0;
-  if (uses_diffusion(recipe.experiment) && !recipe.latent()) {
-    DiffusionModel model(recipe.diffusion);
-    generator = bytes_of(model.unet().named_parameters());
-  }
-  constexpr std::int64_t kDecoder = 16 * 1000 * 1000;  // LiteMedSAM's
-  for (const PlannedStage& stage : plan.stages) {
-    use.embeddings += stage.encoded * kEmbedding;
-    if (stage.work == Work::kPretrain || stage.work == Work::kAdapt) {
-      use.checkpoints += kCopies * generator;
-    }
-    if (stage.work == Work::kTune) use.checkpoints += kCopies * kDecoder;
-    if (stage.work == Work::kGenerate) {
-      const std::int64_t side = recipe.stable_diffusion.resolution;
-      const std::int64_t pixels =
-          recipe.latent() ? side * side
-                          : std::int64_t{recipe.diffusion.image_width} *
-                                recipe.diffusion.image_height;
-      use.shards += stage.items * 2 * pixels;
-    }
-  }
-  return use;
 }
 
 }  // namespace sono

@@ -4,9 +4,11 @@
 // a published model it is counted: operations of Stable Diffusion 1.5, by the
 // speed of one of its convolutions here.
 
-#include <cstdint>
+#include <optional>
 
+#include "dist/communicator.h"
 #include "experiments/plan/plan.h"
+#include "trainer/step_cost.h"
 
 namespace sono {
 
@@ -20,23 +22,22 @@ struct UnitCosts {
   double encode = 0;          // one image
   double tune_lane = 0;
   double predict = 0;  // one mask, and its scores
+  // What the lanes come from, for forecasts; none of a published model.
+  std::optional<StepCost> pretrain, adapt, tune;
 };
 
-// Each unit twice, the second counts: some seconds in all. What needs the
-// segmenter is left at 0 when its weights are missing.
-UnitCosts measure_costs(const Recipe& recipe, const Plan& plan);
+// Each unit twice or more, the first does not count: some seconds in all. What
+// needs the segmenter is left at 0 when its weights are missing. All ranks of
+// `comm` must call, and work at the same time.
+UnitCosts measure_costs(const Recipe& recipe, const Plan& plan,
+                        Communicator& comm, const StepProbe& probe);
+
+// The training of a stage with the recipe's [dist]; kPretrain, kAdapt or kTune.
+TrainConfig training_of(const Recipe& recipe, Work work);
 
 // Seconds that a stage takes on so many ranks of this kind, each with cores of
 // its own; the encoder is counted as if no image had been encoded yet.
 double stage_seconds(const Recipe& recipe, const PlannedStage& stage,
                      const UnitCosts& costs, int ranks);
-
-// Bytes that a stage leaves on the disk, embeddings included.
-struct DiskUse {
-  std::int64_t embeddings = 0;
-  std::int64_t checkpoints = 0;
-  std::int64_t shards = 0;  // uncompressed: at most
-};
-DiskUse disk_use(const Recipe& recipe, const Plan& plan);
 
 }  // namespace sono

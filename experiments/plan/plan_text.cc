@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "core/progress.h"
+#include "experiments/plan/space.h"
 
 namespace sono {
 namespace {
@@ -28,13 +29,6 @@ std::string grouped(std::int64_t number) {
     if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
     text += digits[i];
   }
-  return text;
-}
-
-std::string gigabytes(std::int64_t bytes) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%.2f GB",
-                static_cast<double>(bytes) / 1e9);
   return text;
 }
 
@@ -190,10 +184,7 @@ std::string plan_text(const PlanText& input) {
             grouped(plan.cells) + " with the " + grouped(plan.references) +
             " references\n";
   }
-  const DiskUse disk = disk_use(input.recipe, plan);
-  text += "  disk at most: embeddings " + gigabytes(disk.embeddings) +
-          ", checkpoints " + gigabytes(disk.checkpoints) + ", shards " +
-          gigabytes(disk.shards) + "\n";
+  text += "  disk: " + space_need(input.recipe, plan).text() + "\n";
   const bool whole = plan.missing.empty();
   text += "\nestimate: " + duration_text(total.left) + " on " +
           std::to_string(input.ranks) +

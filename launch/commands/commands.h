@@ -9,6 +9,7 @@ namespace sono {
 
 using Arguments = std::vector<std::string>;
 
+int doctor_command(const Arguments& args);
 int evaluate_command(const Arguments& args);
 int export_command(const Arguments& args);
 int generate_command(const Arguments& args);
@@ -18,6 +19,8 @@ int phantom_command(const Arguments& args);
 int quality_command(const Arguments& args);
 int report_command(const Arguments& args);
 int run_command(const Arguments& args);
+int status_command(const Arguments& args);
+int submit_command(const Arguments& args);
 int train_command(const Arguments& args);
 int verify_command(const Arguments& args);
 

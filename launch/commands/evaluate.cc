@@ -5,6 +5,7 @@
 
 #include "experiments/joined_run.h"
 #include "launch/commands/commands.h"
+#include "launch/options/device.h"
 #include "launch/options/run_config.h"
 
 namespace sono {
@@ -40,6 +41,7 @@ int evaluate_command(const Arguments& args) {
   describe(line.config(), recipe);
   if (!line.parse(args)) return 0;
   load_run_config(line, run, recipe);
+  use_worker_device(recipe.place.device);
   const StopSignal stop;
   const WatchOutcome outcome =
       JoinedRun(recipe, line.config(), run, stop).evaluate(watch);
@@ -61,6 +63,7 @@ int report_command(const Arguments& args) {
   describe(line.config(), recipe);
   if (!line.parse(args)) return 0;
   load_run_config(line, run, recipe);
+  use_worker_device(recipe.place.device);
   const StopSignal stop;
   std::vector<std::string> missing;
   const RunOutcome outcome =

@@ -9,6 +9,7 @@
 #include "experiments/generation_worker.h"
 #include "launch/commands/commands.h"
 #include "launch/options/command_line.h"
+#include "launch/options/device.h"
 #include "launch/options/run_config.h"
 
 namespace sono {
@@ -78,6 +79,7 @@ int generate_command(const Arguments& args) {
   const StopSignal stop;
   if (out.empty()) {
     load_run_config(line, run, recipe);
+    use_worker_device(recipe.place.device);
     print_help_outcome(
         GenerationWorker(recipe, line.config(), run, stop, GuestConfig::kSame)
             .help(watch));
@@ -85,6 +87,7 @@ int generate_command(const Arguments& args) {
   }
   request.validate();
   load_run_config(line, run, recipe);
+  use_worker_device(recipe.place.device);
   GenerationWorker worker(recipe, line.config(), run, stop,
                           GuestConfig::kChanged);
   print_production(request, worker.produce(request));

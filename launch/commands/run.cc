@@ -6,11 +6,14 @@
 #include "core/error.h"
 #include "core/message.h"
 #include "dist/bootstrap.h"
+#include "dist/local/communicator.h"
 #include "experiments/pipeline.h"
 #include "experiments/plan/plan_text.h"
-#include "experiments/protocol.h"
 #include "launch/commands/commands.h"
 #include "launch/options/command_line.h"
+#include "launch/options/device.h"
+#include "launch/options/recipe_config.h"
+#include "trainer/telemetry.h"
 
 namespace sono {
 namespace {
@@ -23,12 +26,6 @@ struct RunArguments {
   double wall_minutes = 0;
   bool dry_run = false;
 };
-
-// RECIPE without folder and ending: the default name of the run's folder.
-std::filesystem::path default_out(const std::string& recipe_file) {
-  return std::filesystem::path("runs") /
-         std::filesystem::path(recipe_file).stem();
-}
 
 void print_outcome(const RunOutcome& outcome) {
   std::printf("\n%s\n", outcome.table.c_str());
@@ -49,7 +46,7 @@ void print_plan(const Recipe& recipe, const OptionTable& options,
     stage.finished = found.count(stage.name) > 0;
   }
   if (comm.rank() != 0) return;
-  const UnitCosts costs = measure_costs(recipe, plan);
+  const UnitCosts costs = measure_costs(recipe, plan, *make_single_rank(), {});
   std::fputs(plan_text({recipe, plan, costs, comm.world_size(), out}).c_str(),
              stdout);
 }
@@ -75,6 +72,9 @@ int run_command(const Arguments& args) {
             "save and exit with 75 after so long; 0: never");
   line.flag("update", &arguments.request.update, "",
             "take a folder made by another config and redo what changed");
+  line.flag("trace-steps", &recipe.place.trace_steps, "FIRST-LAST",
+            "trace these steps of every training, one file a rank: "
+            "OUT/traces/");
   line.flag("until", &arguments.request.until, "PART",
             "end after generators, datasets, tuning or evaluation; the same "
             "command without it goes on");
@@ -82,16 +82,10 @@ int run_command(const Arguments& args) {
             "print the plan with its cost, do nothing");
   describe(line.config(), recipe);
   if (!line.parse(args)) return 0;
-  line.load_config(arguments.recipe_file);
-  // A protocol's options come first, so that those given win.
-  if (apply_protocol(recipe.experiment.protocol, line.config())) {
-    line.load_config(arguments.recipe_file);
-  }
-  recipe.validate();
+  load_recipe(line, arguments.recipe_file, recipe);
   check_range("--wall-minutes", arguments.wall_minutes, 0, 1e7);
-  arguments.request.out = arguments.out.empty()
-                              ? default_out(arguments.recipe_file)
-                              : std::filesystem::path(arguments.out);
+  TraceSteps::parse(recipe.place.trace_steps);  // before all else
+  arguments.request.out = run_folder(arguments.out, arguments.recipe_file);
   arguments.request.validate();
 
   arguments.session.device = recipe.place.device;
@@ -99,6 +93,7 @@ int run_command(const Arguments& args) {
   arguments.session.recorder_folder = recipe.place.recorder;
   const auto session = make_session(arguments.session);
   configure_log(session->rank());
+  use_device(session->device());
   const StopSignal stop(arguments.wall_minutes * 60);
   session->run([&](Communicator& comm) {
     if (arguments.dry_run) {

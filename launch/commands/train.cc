@@ -9,6 +9,7 @@
 #include "experiments/lora_training.h"
 #include "launch/commands/commands.h"
 #include "launch/options/command_line.h"
+#include "trainer/telemetry.h"
 
 namespace sono {
 namespace {
@@ -49,6 +50,8 @@ int train_command(const Arguments& args) {
             "threads as ranks, when not under mpirun or srun");
   line.flag("wall-minutes", &arguments.wall_minutes, "M",
             "save and exit with 75 after so long; 0: never");
+  line.flag("trace-steps", &recipe.trace_steps, "FIRST-LAST",
+            "trace these steps, one file a rank: OUT/traces/");
   line.flag("update", &arguments.update, "",
             "take a folder made by another config and train anew");
   describe(line.config(), recipe);
@@ -61,6 +64,7 @@ int train_command(const Arguments& args) {
   line.load_config(arguments.config_file);
   recipe.validate();
   check_range("--wall-minutes", arguments.wall_minutes, 0, 1e7);
+  TraceSteps::parse(recipe.trace_steps);  // before all else
 
   arguments.session.deadlines = recipe.deadlines;
   const auto session = make_session(arguments.session);

@@ -65,7 +65,12 @@ CommandLine::CommandLine(std::string usage, std::string about)
 
 void CommandLine::argument(const std::string& name, std::string* field,
                            const std::string& help) {
-  arguments_.push_back({name, help, field});
+  arguments_.push_back({name, help, field, true});
+}
+
+void CommandLine::optional_argument(const std::string& name, std::string* field,
+                                    const std::string& help) {
+  arguments_.push_back({name, help, field, false});
 }
 
 template <class T>
@@ -164,7 +169,7 @@ void CommandLine::set_arguments(const std::vector<std::string>& values) {
   for (const std::string& value : values) {
     if (value.size() > 1 && value[0] == '-') refuse_flag(value);
   }
-  if (values.size() < arguments_.size()) {
+  if (values.size() < arguments_.size() && arguments_[values.size()].required) {
     throw ConfigError(arguments_[values.size()].name +
                       " is missing; usage: " + "sonoforge " + usage_);
   }

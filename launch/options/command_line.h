@@ -27,6 +27,9 @@ class CommandLine {
   // A required argument without a name; they are taken in order of adding.
   void argument(const std::string& name, std::string* field,
                 const std::string& help);
+  // One that may be left away; they come after those that may not.
+  void optional_argument(const std::string& name, std::string* field,
+                         const std::string& help);
 
   // --name VALUE or --name=VALUE; `value_name` stands for it in the help.
   // A list field takes the flag several times. A bool field is a switch.
@@ -52,6 +55,7 @@ class CommandLine {
   struct Argument {
     std::string name, help;
     std::string* field;
+    bool required;
   };
   struct Flag {
     std::string name, value_name;

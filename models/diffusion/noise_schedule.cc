@@ -61,7 +61,7 @@ at::Tensor alphas_cumprod_of(const NoiseScheduleConfig& config) {
 at::Tensor broadcast(const at::Tensor& values, const at::Tensor& like) {
   std::vector<std::int64_t> shape(static_cast<std::size_t>(like.dim()), 1);
   shape[0] = values.size(0);
-  return values.reshape(shape);
+  return values.reshape(shape).to(like.device());
 }
 
 }  // namespace

@@ -35,6 +35,7 @@ class NoiseSchedule {
   const at::Tensor& alphas_cumprod() const { return alphas_cumprod_; }
   double alpha_cumprod(std::int64_t timestep) const;
 
+  // Timesteps are on the CPU, as the schedule is; x and noise may be elsewhere.
   // sqrt(a) x + sqrt(1 - a) noise; x and noise [B, ...], timesteps int64 [B].
   at::Tensor add_noise(const at::Tensor& x, const at::Tensor& noise,
                        const at::Tensor& timesteps) const;

@@ -85,7 +85,7 @@ at::Tensor Sampler::step_noise(std::size_t index,
   const at::Tensor noise = step_noise_(index);
   SONO_CHECK(noise.sizes() == like.sizes(),
              "noise " << noise.sizes() << " for " << like.sizes());
-  return noise;
+  return noise.to(like.device());
 }
 
 std::unique_ptr<Sampler> make_sampler(const SamplerConfig& config,

@@ -197,6 +197,22 @@ void Module::adopt_state(const StateDict& state, const std::string& source,
   for (const auto& [name, tensor] : taken) own.at(name).set_data(tensor);
 }
 
+void Module::to(const at::Device& device) {
+  const at::NoGradGuard no_grad;
+  for (const auto& [name, tensor] : state()) {
+    at::Tensor moved = tensor;
+    moved.set_data(tensor.to(device));
+  }
+}
+
+at::Device Module::device() const {
+  const auto parameters = named_parameters();
+  if (!parameters.empty()) return parameters.front().second.device();
+  const auto buffers = named_buffers();
+  return buffers.empty() ? at::Device(at::kCPU)
+                         : buffers.front().second.device();
+}
+
 void Module::requires_grad(bool value) {
   for (auto& [name, tensor] : named_parameters()) {
     tensor.set_requires_grad(value);

@@ -63,6 +63,11 @@ class Module {
   // Parameters and buffers by name; the tensors share storage with the module.
   StateDict state() const;
   void requires_grad(bool value);
+  // Moves parameters and buffers; the handles that modules keep stay good. What
+  // a module made from them before has to be made again.
+  void to(const at::Device& device);
+  // Of the first parameter or buffer; the CPU where there is none.
+  at::Device device() const;
   // The modules of this tree that run as one block (models/nn/recompute.h), in
   // registration order.
   std::vector<const Module*> blocks() const;

@@ -30,6 +30,12 @@ void Sam::load(const StateDict& state, const std::string& source) {
   position_ = prompt_encoder.dense_position();
 }
 
+void Sam::move_to(const at::Device& device) {
+  to(device);
+  image_encoder_->fold();
+  position_ = prompt_encoder.dense_position();
+}
+
 at::Tensor Sam::encode(const at::Tensor& images) const {
   at::NoGradGuard no_grad;
   return (*image_encoder_)(images);

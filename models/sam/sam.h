@@ -31,6 +31,9 @@ class Sam : public Module {
       const at::Tensor& embedding, const SamPrompts& prompts,
       MaskDecoder::Output output = MaskDecoder::Output::kSingle) const;
 
+  // Moves all of it, with what was made from the parameters.
+  void move_to(const at::Device& device);
+
   const SamConfig& config() const { return config_; }
   SamImageEncoder& image_encoder() { return *image_encoder_; }
   const SamImageEncoder& image_encoder() const { return *image_encoder_; }

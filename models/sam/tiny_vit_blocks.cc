@@ -154,8 +154,10 @@ WindowAttention::WindowAttention(std::int64_t channels, std::int64_t heads,
 void WindowAttention::fold() {
   at::NoGradGuard no_grad;
   const std::int64_t count = window_ * window_;
-  gathered_bias_ = attention_biases_.index_select(1, bias_columns(window_))
-                       .view({1, heads_, count, count});
+  gathered_bias_ =
+      attention_biases_
+          .index_select(1, bias_columns(window_).to(attention_biases_.device()))
+          .view({1, heads_, count, count});
 }
 
 at::Tensor WindowAttention::operator()(const at::Tensor& tokens) const {

@@ -31,7 +31,7 @@ at::Tensor relative_positions(const at::Tensor& table, std::int64_t side) {
                                  /*align_corners=*/false)[0]
                .t();
   }
-  const at::Tensor index = at::arange(side, at::kLong);
+  const at::Tensor index = at::arange(side, table.options().dtype(at::kLong));
   const at::Tensor distance =
       index.unsqueeze(1) - index.unsqueeze(0) + (side - 1);
   return rows.index_select(0, distance.flatten()).view({side, side, -1});

@@ -197,6 +197,11 @@ def start_comparisons():
                      "start/weights/ours", "start/weights/diffusers", FROM_PRETRAINED, "<= 0.50")
 
 
+def slurm_start_comparisons():
+    yield Comparison("slurm_start", "from submit to a recipe's first step, idle Slurm",
+                     "slurm_start/slurm", "slurm_start/mpi", "ours, mpirun", "<= 1.50")
+
+
 def sam_comparisons():
     ours = "sam/vit_b/ours"
     for peer in ("segment_anything", "transformers"):
@@ -279,6 +284,7 @@ COMPARISONS = [*step_comparisons(), *lane_comparisons(), *recorder_comparisons()
                *all_reduce_comparisons(), *count_comparisons(), *memory_comparisons(),
                *checkpoint_comparisons(), *lora_step_comparisons(),
                *network_comparisons(), *start_comparisons(),
+               *slurm_start_comparisons(),
                *sam_comparisons(), *lite_medsam_comparisons(),
                *decoder_tuning_comparisons(), *pixel_unet_comparisons(),
                *sampling_comparisons(), *metrics_comparisons(), *dataset_comparisons(),

@@ -86,7 +86,7 @@ TEST(BootstrapTest, TheLauncherSaysTheRankBeforeMpiDoes) {
 
 TEST(BootstrapTest, ADeviceThatIsNotThereIsRefused) {
   SessionOptions options;
-  EXPECT_EQ(choose_device(options, 0), "cpu");
+  EXPECT_EQ(choose_device(options, 0).name, "cpu");
   options.device = "cuda";
   options.list_devices = [] { return std::vector<std::string>(); };
   EXPECT_ERROR(choose_device(options, 0), ConfigError, "cuda", "shows none",
@@ -94,9 +94,9 @@ TEST(BootstrapTest, ADeviceThatIsNotThereIsRefused) {
   options.list_devices = [] {
     return std::vector<std::string>{"GPU-a", "GPU-b"};
   };
-  EXPECT_EQ(choose_device(options, 1), "GPU-b");
+  EXPECT_EQ(choose_device(options, 1).name, "GPU-b");
   // With more ranks than devices two get the same, which the roll call finds.
-  EXPECT_EQ(choose_device(options, 2), "GPU-a");
+  EXPECT_EQ(choose_device(options, 2).name, "GPU-a");
 }
 
 TEST(StopSignalTest, ClockAsks) {

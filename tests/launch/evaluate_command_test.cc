@@ -2,6 +2,8 @@
 
 #include <signal.h>
 
+#include <nlohmann/json.hpp>
+
 #include "core/atomic_file.h"
 #include "data/cohort.h"
 #include "tests/launch/program.h"
@@ -108,6 +110,15 @@ TEST_F(EvaluateCommand, ACohortGoesToNnunetAndBack) {
   expect_result("inspect " + in("raw/Dataset501_Head/imagesTs"), 0, {"nnunet"});
   expect_result("export " + cohort + " --out " + in("x") + " --ending .bmp", 2,
                 {"--ending"});
+}
+
+TEST_F(EvaluateCommand, AWorkerOnAnotherKindOfMachineIsRefused) {
+  copy_finished_run("out");
+  auto record = nlohmann::json::parse(read_file(in("out/run.json")));
+  record["machine"]["cpu_model"] = "another";
+  write_file_atomic(in("out/run.json"), record.dump());
+  expect_result("evaluate " + in("out"), 2,
+                {"another", "start workers on that kind of machine"});
 }
 
 }  // namespace

@@ -174,5 +174,14 @@ TEST_F(GenerateCommand, WhatCannotBeIsRefusedWithTheRemedy) {
                 6, {"no room", "run the same command again"});
 }
 
+TEST_F(GenerateCommand, AWorkerOnAnotherKindOfMachineIsRefused) {
+  train("run");
+  auto record = nlohmann::json::parse(read_file(in("run/run.json")));
+  record["machine"]["cpu_capability"] = "another";
+  write_file_atomic(in("run/run.json"), record.dump());
+  expect_result(produce("more", "--count 4"), 2,
+                {"another", "start workers on that kind of machine"});
+}
+
 }  // namespace
 }  // namespace sono
