@@ -90,7 +90,8 @@ trap 'ask_to_stop TERM' TERM
 check_restarts
 say "start $restart of job $SLURM_JOB_ID on ${SLURM_JOB_NODELIST:-$(hostname)}"
 record start
-check_progress
+# The first start has nothing to compare with and does not wait.
+if [ "$restart" -gt 0 ]; then check_progress; else check_progress & fi
 skip_step_numbers
 
 # bash runs a trap only between commands, so the program runs beside it. A wait

@@ -200,6 +200,8 @@ def start_comparisons():
 def slurm_start_comparisons():
     yield Comparison("slurm_start", "from submit to a recipe's first step, idle Slurm",
                      "slurm_start/slurm", "slurm_start/mpi", "ours, mpirun", "<= 1.50")
+    yield Comparison("slurm_start", "from the job's start to a recipe's first step",
+                     "slurm_start/job", "slurm_start/mpi", "ours, mpirun")
 
 
 def sam_comparisons():

@@ -124,7 +124,8 @@ lab_up() {
     mkdir -p "$lab/spool/node$node" "$lab/tmp/node$node"
   done
   lab_write_config
-  export SLURM_CONF=$lab/slurm.conf
+  # Recordings of ranks are named by job, and each lab counts jobs from one.
+  export SLURM_CONF=$lab/slurm.conf TMPDIR=$lab/tmp
   head -c 1024 /dev/urandom >"$lab/munge.key"
   chmod 400 "$lab/munge.key"
   # Two nodes of one host share no memory under mpirun.
