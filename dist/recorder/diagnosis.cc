@@ -166,21 +166,28 @@ double newest_beat(const Ranks& ranks) {
 
 bool find_silent(const Ranks& ranks, Diagnosis& diagnosis) {
   const double now = newest_beat(ranks);
-  // After the job all processes are gone, which says nothing.
+  const auto is_silent = [&](const std::optional<RankView>& view) {
+    return view && view->end != RingEnd::kDone &&
+           now - view->beat_time > view->step_deadline / 2;
+  };
+  // After the job all processes are gone, which says nothing. Nor does it of
+  // one that gave signs of life until just now, where another is silent: its
+  // watchdog was the first to end it.
   const bool some_run = std::any_of(
       ranks.begin(), ranks.end(),
       [](const auto& view) { return view && view->process == "running"; });
+  const bool some_silent = std::any_of(ranks.begin(), ranks.end(), is_silent);
   for (const auto& view : ranks) {
     if (!view || view->end == RingEnd::kDone) continue;
-    const double silence = now - view->beat_time;
-    const bool silent = silence > view->step_deadline / 2;
-    const bool lost = view->process == "gone" || view->process == "stopped";
-    if (!silent && !(lost && some_run)) continue;
+    const bool stopped = view->process == "stopped";
+    const bool gone = view->process == "gone" && !some_silent;
+    if (!is_silent(view) && !((stopped || gone) && some_run)) continue;
     diagnosis.culprits.push_back(view->rank);
     diagnosis.lines.push_back(rank_text(*view) +
                               " has given no sign of life "
                               "for " +
-                              seconds_text(silence) + ": " + state_text(*view));
+                              seconds_text(now - view->beat_time) + ": " +
+                              state_text(*view));
   }
   return !diagnosis.culprits.empty();
 }

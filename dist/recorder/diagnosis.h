@@ -20,8 +20,8 @@ struct Diagnosis {
 //  0. ranks that were killed;
 //  1. ranks that did another operation than most at one place of a sequence;
 //  2. ranks that have not entered an operation in which others wait;
-//  3. ranks whose process alone is gone or stopped, or whose watchdog is
-//  silent;
+//  3. ranks whose process is stopped, or whose watchdog is silent; where none
+//  is, ranks whose process alone is gone;
 //  4. where all have entered: those whose data most of the others lack;
 //  5. `stuck`, a rank that makes no progress by itself.
 // Waits of less than `patience_seconds` count for nothing.

@@ -173,6 +173,17 @@ TEST(DiagnosisTest, AfterTheJobThatProcessesAreGoneSaysNothing) {
   EXPECT_EQ(diagnose(ranks).culprits, std::vector<int>{1});
 }
 
+// Rank 2's watchdog was the first to give up, and its process ended with that.
+TEST(DiagnosisTest, AWatchdogThatEndedItsRankDoesNotMakeItTheCulprit) {
+  Ranks ranks = ranks_of(3);
+  for (auto& view : ranks) enter(*view, operation("all_reduce", 2, false));
+  ranks[0]->beat_time = kNow - 61;
+  ranks[0]->process = "stopped";
+  ranks[1]->process = "running";
+  ranks[2]->process = "gone";
+  EXPECT_EQ(diagnose(ranks).culprits, std::vector<int>{0});
+}
+
 TEST(DiagnosisTest, WhoseDataMostLackIsCutOff) {
   Ranks ranks = ranks_of(3);
   for (auto& view : ranks) enter(*view, operation("all_reduce", 2, false));
