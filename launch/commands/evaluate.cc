@@ -31,13 +31,9 @@ int evaluate_command(const Arguments& args) {
       "any time; the run takes up what they scored.\nGive other paths of this "
       "node with --set place.weights=FILE and the like.");
   line.argument("RUN", &run, "folder of the run");
-  line.flag("watch", &watch.watch, "",
-            "wait for what is not tuned yet; end when every cell is there");
-  line.flag("idle", &watch.idle_seconds, "SECONDS",
-            "with --watch: end after so long without anything to score; 0: "
-            "never");
-  line.flag("poll", &watch.poll_seconds, "SECONDS",
-            "pause between two looks at the folder");
+  add_watch_flags(
+      line, watch,
+      "wait for what is not tuned yet; end when every cell is there");
   describe(line.config(), recipe);
   if (!line.parse(args)) return 0;
   load_run_config(line, run, recipe);

@@ -60,13 +60,9 @@ int generate_command(const Arguments& args) {
   line.flag("seed", &request.size.seed, "S", "of the pairs");
   line.flag("samples-per-shard", &request.size.samples_per_shard, "K",
             "pairs in one tar file; what a killed worker loses at most");
-  line.flag("watch", &watch.watch, "",
-            "without --out: wait for generators that are not trained yet");
-  line.flag("idle", &watch.idle_seconds, "SECONDS",
-            "with --watch: end after so long without anything to make; 0: "
-            "never");
-  line.flag("poll", &watch.poll_seconds, "SECONDS",
-            "pause between two looks at the folder");
+  add_watch_flags(
+      line, watch,
+      "without --out: wait for generators that are not trained yet");
   describe(line.config(), recipe);
   if (!line.parse(args)) return 0;
   request.out = out;

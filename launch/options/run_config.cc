@@ -19,4 +19,13 @@ void load_run_config(CommandLine& line, const std::string& run,
   recipe.validate();
 }
 
+void add_watch_flags(CommandLine& line, WatchOptions& watch,
+                     const std::string& help) {
+  line.flag("watch", &watch.watch, "", help);
+  line.flag("idle", &watch.idle_seconds, "SECONDS",
+            "with --watch: end after so long without anything to do; 0: never");
+  line.flag("poll", &watch.poll_seconds, "SECONDS",
+            "pause between two looks at the folder");
+}
+
 }  // namespace sono

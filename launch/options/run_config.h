@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "experiments/guest_run.h"
 #include "experiments/recipe.h"
 #include "launch/options/command_line.h"
 
@@ -12,5 +13,9 @@ namespace sono {
 // described in line.config(). ConfigError when `run` is no run's folder.
 void load_run_config(CommandLine& line, const std::string& run,
                      const Recipe& recipe);
+
+// --watch, with `help` of its own, --idle and --poll. Before parse.
+void add_watch_flags(CommandLine& line, WatchOptions& watch,
+                     const std::string& help);
 
 }  // namespace sono
